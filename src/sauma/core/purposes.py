@@ -1,0 +1,149 @@
+"""The law as data: purposes, their provisions with validity dates, and the field matrix.
+
+Source of the rows: the purpose catalogue under `sauma/catalogue/*.toml`; this module only gives them types.
+"""
+
+import datetime as dt
+import enum
+
+import msgspec
+
+from sauma.core.parties import OrganisationKind
+
+
+class Text(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One text in the three languages a client or official may be served in."""
+
+    fi: str
+    sv: str
+    en: str
+
+
+class BasisKind(enum.Enum):
+    """How the law lets data move: who starts, what is needed, whether it can be revoked."""
+
+    STATUTE_PULL = "statutePull"
+    STATUTE_PUSH_DUTY = "statutePushDuty"
+    STATUTE_PUSH_MAY = "statutePushMay"
+    CONSENT_CONDITION = "consentCondition"
+    CONSENT = "consent"
+    PERMISSION = "permission"
+    INCAPABLE_OR_CHILD = "incapableOrChild"
+    VITAL_INTEREST = "vitalInterest"
+    SUPERVISION = "supervision"
+    SUBJECT_RIGHT = "subjectRight"
+    AGGREGATE = "aggregate"
+
+
+class Mode(enum.Enum):
+    """Who starts the exchange."""
+
+    PULL = "pull"
+    PUSH = "push"
+
+
+class Cell(enum.Enum):
+    """One cell of the field matrix; an absent field is never disclosed under the purpose."""
+
+    RELEASED = "R"
+    OPTIONAL = "o"
+    CONSENT = "C"
+
+
+class Precondition(enum.Enum):
+    """What must stand before a purpose may be used; each is evidence the server finds itself."""
+
+    OPEN_MATTER = "open-matter"
+    PRIOR_INFORMATION = "prior-information"
+    CLIENT_REQUEST = "client-request"
+    BASIC_DECISION = "basic-decision"
+    URGENCY_REASON = "urgency-reason"
+    DECIDED_REDUCTION = "decided-reduction"
+    CLIENT_HEARD = "client-heard"
+    CLIENT_INFORMED = "client-informed"
+    CONSENT = "consent"
+    EVIDENT_NEED = "evident-need"
+    GROUND = "ground"
+    ASSESSMENT = "assessment"
+    TRIGGER = "trigger"
+    STATEMENT_TOPIC = "statement-topic"
+    STRONG_IDENTIFICATION = "strong-identification"
+    DOSSIER = "dossier"
+    TIME_BOX = "time-box"
+    NO_IDENTIFIERS = "no-identifiers"
+
+
+class Provision(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+    """One provision a disclosure may rest on; `in_force_until` is the last day it held, None while it holds."""
+
+    act: str
+    section: str
+    title: Text
+    in_force_from: dt.date
+    in_force_until: dt.date | None = None
+
+    def in_force(self, day: dt.date) -> bool:
+        """Whether the provision held on the given Helsinki day."""
+        return self.in_force_from <= day and (self.in_force_until is None or day <= self.in_force_until)
+
+
+class Flow(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+    """One lawful direction of a purpose: from whom, to whom, who starts.
+
+    `only` narrows the matrix column for this direction (P03: county to Kela); empty means the whole column.
+    """
+
+    discloser: tuple[OrganisationKind, ...]
+    receiver: tuple[OrganisationKind, ...]
+    mode: Mode
+    basis: BasisKind
+    only: tuple[str, ...] = ()
+
+
+class Window(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+    """How far back a pull may look, in whole months: the default and the ceiling (Sauma policy unless an agreement narrows it)."""
+
+    default_months: int
+    max_months: int
+
+
+class Purpose(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+    """One purpose of the catalogue: everything the decision needs to know, and the texts people read."""
+
+    id: str
+    number: str
+    version: int
+    enabled: bool
+    title: Text
+    description: Text
+    flows: tuple[Flow, ...]
+    provisions: tuple[Provision, ...]
+    preconditions: tuple[Precondition, ...]
+    receiver_roles: tuple[str, ...]
+    unattended: bool
+    window: Window | None
+    erase_by: str
+    timer: str | None
+    cells: dict[str, Cell]
+    qualifiers: dict[str, Text]
+
+    def provisions_in_force(self, day: dt.date) -> tuple[Provision, ...]:
+        """The provisions that held on the given Helsinki day."""
+        return tuple(p for p in self.provisions if p.in_force(day))
+
+
+class Code(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+    """One code of a closed list; `source` is its section or "Sauma policy"; `fields` the field paths it can justify."""
+
+    code: str
+    text: Text
+    source: str
+    fields: tuple[str, ...] = ()
+
+
+class Catalogue(msgspec.Struct, frozen=True, kw_only=True):
+    """The whole catalogue as it stood: purposes by id, code lists by name, and the digest an entry quotes."""
+
+    purposes: dict[str, Purpose]
+    codes: dict[str, dict[str, Code]]
+    digest: bytes
