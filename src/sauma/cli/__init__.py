@@ -1,0 +1,105 @@
+"""The command line: what there is, and how a refusal to start looks.
+
+Commands import what they need when called, so that `--help` and `version` answer where nothing is installed yet.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+
+VERSION = "0.1.0"
+
+_EPILOG = """\
+through ./sauma only:
+  test [pytest …]    install what the tests need, and run them
+  clean              also removes .venv and .tools
+
+exit codes:
+  0 done · 1 failed · 2 not a command · 3 the schema's past is not that of these migrations · 4 migrations are pending
+  69 PostgreSQL cannot be reached or started · 75 another migrator is at work · 78 a setting is wrong · 130 Ctrl-C
+
+Settings are SAUMA_ environment variables; a wrong one is named with its fix.
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """Every command and option."""
+    top = argparse.ArgumentParser(
+        prog="sauma",
+        description="Consent-aware, provable exchange of the least client case data.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    top.set_defaults(call=_run)
+    commands = top.add_subparsers(title="commands", metavar="command")
+
+    def command(name: str, call: Callable[[argparse.Namespace], int], about: str) -> argparse.ArgumentParser:
+        made = commands.add_parser(name, help=about, description=about)
+        made.set_defaults(call=call)
+        return made
+
+    command("run", _run, "PostgreSQL, migrations, demo data and the API in one go (the default)")
+    command("serve", _serve, "the API on a database that is ready; never migrates")
+    migrate = command("migrate", _migrate, "bring the database's schema up to date")
+    migrate.add_argument("--check", action="store_true", help="change nothing; exit 3 on drift, 4 when behind")
+    migrate.add_argument("--print-bootstrap", action="store_true", help="print the SQL a DBA runs once before")
+    migrate.add_argument("--json", action="store_true", help="answer as JSON")
+    demo = command("demo", _demo, "play the main job as an outside system would")
+    demo.add_argument("--json", action="store_true", help="answer as JSON")
+    command("clean", _clean, "stop PostgreSQL and remove everything Sauma made")
+    version = command("version", _version, "say which version this is")
+    version.add_argument("--json", action="store_true", help="answer as JSON")
+    return top
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    chosen = parser().parse_args(arguments)
+    if chosen.call is _version:
+        return _version(chosen)
+    from sauma.core.errors import StartRefused  # noqa: PLC0415  # pulls in nothing, but the rest of the package is not promised to
+
+    try:
+        return int(chosen.call(chosen))
+    except StartRefused as refused:
+        sys.stderr.write(f"sauma: {refused.line}\n")
+        return refused.exit_code
+    except KeyboardInterrupt:
+        return 130
+
+
+def _run(_: argparse.Namespace) -> int:
+    from sauma.cli import serving  # noqa: PLC0415  # see the module's first lines
+
+    return serving.run()
+
+
+def _serve(_: argparse.Namespace) -> int:
+    from sauma.cli import serving  # noqa: PLC0415  # see the module's first lines
+
+    return serving.serve()
+
+
+def _demo(chosen: argparse.Namespace) -> int:
+    from sauma.cli import serving  # noqa: PLC0415  # see the module's first lines
+
+    return serving.demo(json=chosen.json)
+
+
+def _migrate(chosen: argparse.Namespace) -> int:
+    from sauma.cli import schema  # noqa: PLC0415  # see the module's first lines
+
+    if chosen.print_bootstrap:
+        return schema.print_bootstrap()
+    return schema.check(json=chosen.json) if chosen.check else schema.migrate(json=chosen.json)
+
+
+def _clean(_: argparse.Namespace) -> int:
+    from sauma.cli import database  # noqa: PLC0415  # see the module's first lines
+
+    return database.clean()
+
+
+def _version(chosen: argparse.Namespace) -> int:
+    sys.stdout.write(f'{{"version": "{VERSION}"}}\n' if chosen.json else f"sauma {VERSION}\n")
+    return 0

@@ -5,7 +5,8 @@ SaumaError
 ├── Unavailable       a part we depend on cannot answer now: nothing left the process
 │   └── OutcomeUnknown  a write may or may not have happened: retry with the same key
 ├── SealError         a sealed group does not open: moved, altered, or its key is gone
-└── CatalogueError    the law as data is not what it must be: refuse to start
+├── CatalogueError    the law as data is not what it must be: refuse to start
+└── StartRefused      settings, database or schema are not what they must be: one line with the fix, and an exit code
 """
 
 
@@ -43,3 +44,15 @@ class SealError(SaumaError):
 
 class CatalogueError(SaumaError):
     """A catalogue file is not lawful data: unknown key, missing language, unknown field."""
+
+
+class StartRefused(SaumaError):  # noqa: N818  # what Sauma does, as the operator reads it
+    """Sauma does not start, or stops, on purpose: `line` names what is wrong and the fix, never a value.
+
+    `exit_code` is of the closed list in `sauma --help` (sysexits.h where it has a word for it).
+    """
+
+    def __init__(self, line: str, *, exit_code: int) -> None:
+        super().__init__(line)
+        self.line = line
+        self.exit_code = exit_code

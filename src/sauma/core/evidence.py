@@ -1,8 +1,28 @@
-"""What the ledger may hold, and the replay ids an append claims with it."""
+"""What the ledger may hold: the event, its leaf, its manifest, and the replay ids an append claims with it."""
 
+import base64
+import datetime as dt
 import enum
+import uuid
 
 import msgspec
+
+from sauma.core.canonical import JsonValue, canonical_bytes, digest
+
+LEAF_VERSION = 1
+LEAF_LIMIT = 1024
+MANIFEST_LIMIT = 65_536
+TAGS_IN_LEAF = 4
+
+
+def base64url(value: bytes) -> str:
+    """Base64url without padding (RFC 4648 section 5), as leaves and manifests spell digests and tags."""
+    return base64.urlsafe_b64encode(value).rstrip(b"=").decode()
+
+
+def unbase64url(text: str) -> bytes:
+    """The bytes of base64url without padding."""
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
 
 
 class ClaimKind(enum.Enum):
@@ -19,3 +39,149 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     kind: ClaimKind
     digest: bytes
     expires_at: int
+
+
+class EventKind(enum.Enum):
+    """Closed list of what the ledger may hold."""
+
+    DISCLOSURE = "disclosure"
+    REFUSAL = "refusal"
+    WRITE = "write"
+    OUTCOME = "outcome"
+    ERASURE = "erasure"
+    ANNULMENT = "annulment"
+    ANNOTATION = "annotation"
+    READ = "read"
+    ADMIN = "admin"
+    WRITER = "writer"
+
+
+class ManifestRow(msgspec.Struct, frozen=True, array_like=True):
+    """One sealed group an entry names: exactly these fields of exactly this revision may be opened."""
+
+    resource: str
+    record: uuid.UUID
+    revision: int
+    sensitivity: str
+    fields: tuple[int, ...]
+    digest: bytes
+
+
+class Position(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a writer stands: its own id, the number of its next leaf and the hash of its previous one."""
+
+    writer: uuid.UUID
+    counter: int
+    previous: bytes
+
+
+class LedgerEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """One event before it is written (AsTL 10.3, 39 §): who, on whom, for what, on which provision, with which result.
+
+    Tags are keyed and monthly; `officer`, `case` and `subjects` name nobody in clear. `request` is salted with the
+    payload's salt, because a body holds an identity code that could otherwise be found by trial.
+    """
+
+    id: uuid.UUID
+    at: dt.datetime
+    kind: EventKind
+    organisation: str | None
+    client: str | None
+    counterparty: str | None = None
+    purpose: str | None = None
+    provisions: tuple[str, ...] = ()
+    consent: uuid.UUID | None = None
+    decision: str | None = None
+    reason: str | None = None
+    subjects: tuple[bytes, ...] = ()
+    officer: bytes | None = None
+    case: bytes | None = None
+    manifest: tuple[ManifestRow, ...] = ()
+    payload: bytes | None = None
+    request: bytes | None = None
+    assertion: bytes | None = None
+    catalogue: bytes | None = None
+    refers: uuid.UUID | None = None
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """The bytes of one ledger row: leaf, manifest, side tags and the encrypted payload with its wrapped key."""
+
+    id: uuid.UUID
+    leaf: bytes
+    manifest: bytes
+    side: bytes
+    payload: bytes | None
+    payload_key: bytes | None
+
+
+def manifest_bytes(rows: tuple[ManifestRow, ...]) -> bytes:
+    """The manifest as canonical JSON: rows of [resource, record, revision, class, field ids, digest]; ≤ 64 KiB.
+
+    Raises:
+        ValueError: the manifest is larger than the limit.
+    """
+    body = canonical_bytes(
+        [[r.resource, str(r.record), r.revision, r.sensitivity, list(r.fields), base64url(r.digest)] for r in rows]
+    )
+    if len(body) > MANIFEST_LIMIT:
+        message = "manifest larger than its limit"
+        raise ValueError(message)
+    return body
+
+
+def leaf_bytes(event: LedgerEvent, position: Position, manifest: bytes, side: bytes) -> bytes:
+    """The leaf: canonical JSON of at most 1 KiB with no personal data in clear.
+
+    More than four persons stand in the side tags, which the leaf commits to.
+
+    Raises:
+        ValueError: the leaf is larger than the limit.
+    """
+    many = len(event.subjects) > TAGS_IN_LEAF
+    members: dict[str, JsonValue] = {
+        "v": LEAF_VERSION,
+        "id": str(event.id),
+        "at": event.at.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        "kind": event.kind.value,
+        "writer": str(position.writer),
+        "counter": position.counter,
+        "previous": base64url(position.previous),
+        "organisation": event.organisation,
+        "client": event.client,
+        "counterparty": event.counterparty,
+        "purpose": event.purpose,
+        "provisions": list(event.provisions) or None,
+        "consent": str(event.consent) if event.consent else None,
+        "decision": event.decision,
+        "reason": event.reason,
+        "subjects": None if many or not event.subjects else [base64url(t) for t in event.subjects],
+        "side": base64url(digest(side)) if many else None,
+        "officer": _text(event.officer),
+        "case": _text(event.case),
+        "manifest": base64url(digest(manifest)) if event.manifest else None,
+        "payload": _text(event.payload),
+        "request": _text(event.request),
+        "assertion": _text(event.assertion),
+        "catalogue": _text(event.catalogue),
+        "refers": str(event.refers) if event.refers else None,
+    }
+    leaf = canonical_bytes({name: value for name, value in members.items() if value is not None})
+    if len(leaf) > LEAF_LIMIT:
+        message = "leaf larger than its limit"
+        raise ValueError(message)
+    return leaf
+
+
+def side_bytes(event: LedgerEvent) -> bytes:
+    """The subject tags, 16 bytes each, in order; empty when they fit into the leaf."""
+    return b"".join(event.subjects) if len(event.subjects) > TAGS_IN_LEAF else b""
+
+
+def leaf_hash(leaf: bytes) -> bytes:
+    """SHA-256 of 0x00 and the leaf (RFC 6962 section 2.1)."""
+    return digest(b"\x00" + leaf)
+
+
+def _text(value: bytes | None) -> str | None:
+    return base64url(value) if value is not None else None

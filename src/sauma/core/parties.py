@@ -7,6 +7,10 @@ import msgspec
 from sauma.core.evidence import Claim
 
 
+KELA = "0246246-0"
+"""The business id of Kela, the one discloser of the purposes that may leave `controller` out."""
+
+
 class OrganisationKind(enum.Enum):
     """What an organisation is in the law's eyes; purposes name these as discloser and receiver."""
 
@@ -56,17 +60,21 @@ class Officer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Caller(msgspec.Struct, frozen=True, kw_only=True):
-    """A caller whose token and proof have been verified; minted in oauth only.
+    """A caller whose token and proof have been verified.
 
-    `claims` are the replay ids (DPoP proof) the ledger append must claim with the entry.
-    `officer` is the officer inside the token's `authorization_details`, if any.
+    `client` carries the version the token was issued under; the ledger append refuses when it has moved since.
+    `claims` are the replay ids (DPoP proof) the append must claim with the entry. `officer` is the officer inside the
+    token's `authorization_details`, if any.
     """
 
     client: Client
-    organisation: Organisation
     scopes: frozenset[str]
     token_id: str
-    key_thumbprint: str
     assertion_digest: bytes
     claims: tuple[Claim, ...]
     officer: Officer | None = None
+
+    @property
+    def organisation(self) -> str:
+        """The business id of the one organisation the token speaks for."""
+        return self.client.organisation

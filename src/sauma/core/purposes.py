@@ -101,7 +101,7 @@ class Flow(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unk
 
 
 class Window(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
-    """How far back a pull may look, in whole months: the default and the ceiling (Sauma policy unless an agreement narrows it)."""
+    """How far back a pull may look, in whole months: default and ceiling (Sauma policy; an agreement may narrow it)."""
 
     default_months: int
     max_months: int
@@ -121,9 +121,9 @@ class Purpose(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_
     preconditions: tuple[Precondition, ...]
     receiver_roles: tuple[str, ...]
     unattended: bool
-    window: Window | None
+    window: Window | None = None
     erase_by: str
-    timer: str | None
+    timer: str | None = None
     cells: dict[str, Cell]
     qualifiers: dict[str, Text]
 
@@ -142,8 +142,13 @@ class Code(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unk
 
 
 class Catalogue(msgspec.Struct, frozen=True, kw_only=True):
-    """The whole catalogue as it stood: purposes by id, code lists by name, and the digest an entry quotes."""
+    """The whole catalogue as it stood: purposes by id, code lists by name, and the digest an entry quotes.
+
+    `erase_by_days` says for an `eraseBy` code how many days the receiver may keep the answer outside its own client
+    document; a code without days sets no date.
+    """
 
     purposes: dict[str, Purpose]
     codes: dict[str, dict[str, Code]]
     digest: bytes
+    erase_by_days: dict[str, int] = msgspec.field(default_factory=dict)

@@ -1,0 +1,33 @@
+"""`sauma run`, `sauma serve` and `sauma demo`: the call sites of the composition root and the played main job."""
+
+from sauma import app, settings as told
+from sauma.cli import schema
+from sauma.cli.database import resolved, say
+from sauma.core.errors import StartRefused
+from sauma.demo import play, seed
+from sauma.settings import EX_CONFIG, Environment
+
+
+def run() -> int:
+    """Everything on one machine: PostgreSQL, migrations, demo data, the API."""
+    settings = told.read()
+    if settings.environment is Environment.PRODUCTION:
+        line = "SAUMA_ENV: run seeds demo data and is refused in production; fix: sauma migrate, then sauma serve"
+        raise StartRefused(line, exit_code=EX_CONFIG)
+    with resolved(settings) as (found, cluster):
+        schema.bring_up_to_date(found)
+        say("demo data")
+        seed.ensure(found, cluster)
+        return app.serve(found)
+
+
+def serve() -> int:
+    """The API on a database that others have migrated."""
+    with resolved(told.read()) as (settings, _):
+        schema.refuse_when_behind(settings)
+        return app.serve(settings)
+
+
+def demo(*, json: bool) -> int:
+    """The main job, played and told."""
+    return play.main(told.read(), json=json)

@@ -1,0 +1,457 @@
+"""The decision: may this caller have these fields of these records, now, and on which provision?
+
+`decide` is pure and total: it returns a Permit or a Refusal, never a bool and never nothing. The order is the law's:
+
+ 1. the officer stands behind the call, in a role the purpose allows          AsTL 9 §
+ 2. the purpose exists and is switched on                                     deny by default
+ 3. the parties may exchange under it, in this direction                      ToTuL 18 a-18 h §
+ 4. discloser and receiver have agreed, and the agreement stands today        TiHL 22 §
+ 5. a provision of the purpose is in force today                              AsTL 10.3 §
+ 6. the caller's own matter is open and concerns this person                  ToTuL 18 a.1 §, TiHL 22.2 §
+ 7. the client was told beforehand, where the law demands it                  ToTuL 18 a.1 §
+ 8. every asked field is in the matrix; every optional one is justified       TiHL 22.2 §
+ 9. the window and the frequency stay under the ceilings                      TiHL 23 §
+    -- up to here the caller's own side: the reason is public
+10. the receiver is competent for this person                                 ToTuL 14 §, 661/2009
+11. nothing stands against it at the discloser                                GDPR 18, AsTL 58-59 §
+12. something is left to disclose once protection has masked what it must     661/2009 36-37 §
+    -- the discloser's side: the reason stands in the ledger only
+
+What the caller must still do: append the decision to the ledger, and read only with the receipt of that append.
+"""
+
+import datetime as dt
+import enum
+import uuid
+from collections.abc import Callable
+
+import msgspec
+
+from sauma.core.fields import FieldSpec
+from sauma.core.matters import (
+    Agreement,
+    BasisVersions,
+    Matter,
+    MatterState,
+    Prohibition,
+    ProhibitionKind,
+    RecordHeader,
+    SubjectFacts,
+)
+from sauma.core.parties import Caller, Officer, OfficerKind, Organisation, OrganisationKind
+from sauma.core.purposes import BasisKind, Catalogue, Cell, Flow, Mode, Precondition, Provision, Purpose
+from sauma.core.resources import BY_FIELD_ID, REGISTRY
+
+ALREADY_HELD = "person.hetu"
+PROTECTED_PATHS = frozenset({"person.homeMunicipality", "contact.phone", "contact.address"})
+PULLS_BUILT = frozenset({"county-benefit-case", "kela-case-request"})
+SERVER_SET = ("legal.", "case.")
+SHARED = ("worker.",)
+RESOURCE_OF = {s.path: r.name for r, s in BY_FIELD_ID.values() if r.deposited and not s.path.startswith(SHARED)}
+"""The one depositable resource each matrix path stands in."""
+
+
+class Reason(enum.Enum):
+    """Why not, in the words of the closed code list; the second member of a pair says whose side it is."""
+
+    PURPOSE_UNKNOWN = "purpose-unknown"
+    PURPOSE_NOT_AGREED = "purpose-not-agreed"
+    BASIS_NOT_IN_FORCE = "basis-not-in-force"
+    PARTY_NOT_ENTITLED = "party-not-entitled"
+    DIRECTION_NOT_ALLOWED = "direction-not-allowed"
+    MATTER_MISSING = "matter-missing"
+    MATTER_CLOSED = "matter-closed"
+    MATTER_FOREIGN = "matter-foreign"
+    SUBJECT_MISMATCH = "subject-mismatch"
+    PRIOR_INFORMATION_MISSING = "prior-information-missing"
+    CONSENT_REQUIRED = "consent-required"
+    FIELD_NOT_PERMITTED = "field-not-permitted"
+    NECESSITY_MISSING = "necessity-missing"
+    WINDOW_EXCEEDED = "window-exceeded"
+    FREQUENCY_EXCEEDED = "frequency-exceeded"
+    OFFICER_MISSING = "officer-missing"
+    OFFICER_ROLE = "officer-role"
+    NOT_CONTROLLER = "not-controller"
+    SCOPE_MISSING = "scope-missing"
+    AUDIT_SESSION_MISSING = "audit-session-missing"
+    SUBJECT_UNKNOWN = "subject-unknown"
+    COUNTY_NOT_COMPETENT = "county-not-competent"
+    PROHIBITED = "prohibited"
+    RESTRICTED_PROCESSING = "restricted-processing"
+    PROTECTED_PERSON = "protected-person"
+
+
+DISCLOSER_SIDE = frozenset(
+    {
+        Reason.SUBJECT_UNKNOWN,
+        Reason.COUNTY_NOT_COMPETENT,
+        Reason.PROHIBITED,
+        Reason.RESTRICTED_PROCESSING,
+        Reason.PROTECTED_PERSON,
+    }
+)
+
+BLOCKED_BY: dict[ProhibitionKind, frozenset[BasisKind]] = {
+    ProhibitionKind.CONTROLLER: frozenset({BasisKind.PERMISSION}),
+    ProhibitionKind.SERVICE_TASK: frozenset({BasisKind.PERMISSION}),
+    ProhibitionKind.DOCUMENT: frozenset({BasisKind.PERMISSION}),
+    ProhibitionKind.CONSENT_WITHDRAWAL: frozenset({BasisKind.CONSENT, BasisKind.CONSENT_CONDITION}),
+    ProhibitionKind.RESTRICTION: frozenset(BasisKind) - {BasisKind.VITAL_INTEREST, BasisKind.SUPERVISION},
+    ProhibitionKind.MINOR_VS_GUARDIAN: frozenset({BasisKind.SUBJECT_RIGHT}),
+    ProhibitionKind.NON_DISCLOSURE: frozenset(),
+    ProhibitionKind.SECRET_CONTACT: frozenset(),
+}
+
+
+class Form(enum.Enum):
+    """Whether the caller wants values, or only yes or no per resource and month."""
+
+    VALUES = "values"
+    EXISTENCE = "existence"
+
+
+class Months(msgspec.Struct, frozen=True, kw_only=True):
+    """A window of whole calendar months, both ends included, each the first day of its month."""
+
+    first: dt.date
+    last: dt.date
+
+    def text(self) -> tuple[str, str]:
+        """The ends as YYYY-MM."""
+        return self.first.strftime("%Y-%m"), self.last.strftime("%Y-%m")
+
+
+class Ask(msgspec.Struct, frozen=True, kw_only=True):
+    """What the caller asks for: a purpose and a case, never a law."""
+
+    caller: Caller
+    purpose: str
+    case_reference: str
+    controller: str
+    officer: Officer | None
+    period: Months | None
+    form: Form
+    fields: tuple[str, ...] | None
+    necessity: dict[str, str]
+    limit: int
+    after: uuid.UUID | None
+
+
+class Facts(msgspec.Struct, frozen=True, kw_only=True):
+    """What gather found: the rows the decision rests on, with their versions, and headers without content.
+
+    `competent`: whether the receiver's county is the subject's handling unit. `recent`: disclosures on the person to
+    this organisation under this purpose in the last 24 hours. `prior_information`: the record that the client was told.
+    """
+
+    organisation: Organisation | None
+    discloser: Organisation | None
+    agreement: Agreement | None
+    matter: Matter | None
+    matter_elsewhere: bool
+    prior_information: uuid.UUID | None
+    subject: SubjectFacts | None
+    competent: bool
+    prohibitions: tuple[Prohibition, ...]
+    headers: tuple[RecordHeader, ...]
+    recent: int
+    basis: BasisVersions
+
+
+class PermittedRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """One record revision with exactly the fields that may leave, by storage class."""
+
+    header: RecordHeader
+    fields: dict[str, tuple[FieldSpec, ...]]
+
+
+class Withheld(msgspec.Struct, frozen=True, kw_only=True):
+    """A field the purpose knows that does not leave this time, and why."""
+
+    field: str
+    reason: str
+
+
+class Permit(msgspec.Struct, frozen=True, kw_only=True):
+    """The permission, minted only here: which fields of which record revisions may leave, and on what."""
+
+    ask: Ask
+    purpose: Purpose
+    flow: Flow
+    provisions: tuple[Provision, ...]
+    prior_information: uuid.UUID | None
+    subject: SubjectFacts
+    records: tuple[PermittedRecord, ...]
+    withheld: tuple[Withheld, ...]
+    basis: BasisVersions
+    more_after: uuid.UUID | None
+
+
+class Refusal(msgspec.Struct, frozen=True, kw_only=True):
+    """The refusal, minted only here: the exact reason, and whose side it lies on."""
+
+    ask: Ask
+    reason: Reason
+    purpose: Purpose | None
+    provisions: tuple[Provision, ...]
+
+    @property
+    def public(self) -> bool:
+        """Whether the caller may learn the reason."""
+        return self.reason not in DISCLOSER_SIDE
+
+
+class _Case(msgspec.Struct, frozen=True, kw_only=True):
+    """One question with everything the numbered conditions look at."""
+
+    ask: Ask
+    facts: Facts
+    purpose: Purpose
+    flow: Flow
+    catalogue: Catalogue
+    day: dt.date
+
+
+def decide(ask: Ask, facts: Facts, catalogue: Catalogue, *, day: dt.date) -> Permit | Refusal:
+    """Decide one pull on the given Helsinki day; conditions numbered as in the module text."""
+    purpose = catalogue.purposes.get(ask.purpose)
+    if ask.officer is None:
+        return Refusal(ask=ask, reason=Reason.OFFICER_MISSING, purpose=purpose, provisions=())
+    if purpose is None:
+        return Refusal(ask=ask, reason=Reason.PURPOSE_UNKNOWN, purpose=None, provisions=())
+    flow = _flow(purpose, facts)
+    if isinstance(flow, Reason):
+        return Refusal(ask=ask, reason=flow, purpose=purpose, provisions=())
+    case = _Case(ask=ask, facts=facts, purpose=purpose, flow=flow, catalogue=catalogue, day=day)
+    provisions = purpose.provisions_in_force(day)
+    for condition in CONDITIONS:
+        reason = condition(case)
+        if reason is not None:
+            return Refusal(ask=ask, reason=reason, purpose=purpose, provisions=provisions)
+    return _permit(case, provisions)
+
+
+def refuse(ask: Ask, reason: Reason) -> Refusal:
+    """A refusal known before any row was gathered (scope, audit session, foreign controller)."""
+    return Refusal(ask=ask, reason=reason, purpose=None, provisions=())
+
+
+def window_of(ask: Ask, catalogue: Catalogue, *, day: dt.date) -> Months:
+    """The months asked for, or the purpose's default window ending this month."""
+    if ask.period is not None:
+        return ask.period
+    this = day.replace(day=1)
+    purpose = catalogue.purposes.get(ask.purpose)
+    back = purpose.window.default_months if purpose and purpose.window else 1
+    return Months(first=_months_back(this, back - 1), last=this)
+
+
+def wanted_resources(ask: Ask, catalogue: Catalogue) -> tuple[str, ...]:
+    """The resources whose record headers the decision may need: those with a cell in a pull of the purpose."""
+    purpose = catalogue.purposes.get(ask.purpose)
+    if purpose is None:
+        return ()
+    paths = [p for p in purpose.cells if ask.fields is None or p in ask.fields]
+    return tuple(sorted({RESOURCE_OF[p] for p in paths if p in RESOURCE_OF and p != ALREADY_HELD}))
+
+
+def wanted_fields(ask: Ask, purpose: Purpose, flow: Flow) -> dict[str, Cell]:
+    """The cells of this direction that the caller asks for and a record can hold; absent `fields` means every R."""
+    cells = _cells(purpose, flow)
+    if ask.fields is None:
+        return {path: cell for path, cell in cells.items() if cell is Cell.RELEASED}
+    return {path: cells[path] for path in ask.fields if path in cells}
+
+
+def _flow(purpose: Purpose, facts: Facts) -> Flow | Reason:
+    """Condition 3, first half: the one pull of this purpose whose parties these are."""
+    caller, discloser = facts.organisation, facts.discloser
+    if not purpose.enabled:
+        return Reason.PURPOSE_NOT_AGREED
+    if caller is None or not caller.active:
+        return Reason.PARTY_NOT_ENTITLED
+    pulls = [f for f in purpose.flows if f.mode is Mode.PULL]
+    for flow in pulls:
+        if caller.kind in flow.receiver and discloser is not None and discloser.kind in flow.discloser:
+            return flow if discloser.active else Reason.PARTY_NOT_ENTITLED
+    if any(caller.kind in f.receiver for f in pulls):
+        return Reason.PARTY_NOT_ENTITLED
+    party = any(caller.kind in (*f.receiver, *f.discloser) for f in purpose.flows)
+    return Reason.DIRECTION_NOT_ALLOWED if party else Reason.PARTY_NOT_ENTITLED
+
+
+def _officer(case: _Case) -> Reason | None:
+    officer = case.ask.officer
+    if officer is None:
+        return Reason.OFFICER_MISSING
+    if officer.kind is OfficerKind.PROCESS:
+        return None if case.purpose.unattended else Reason.OFFICER_ROLE
+    return None if officer.role in case.purpose.receiver_roles else Reason.OFFICER_ROLE
+
+
+def _agreement(case: _Case) -> Reason | None:
+    agreement = case.facts.agreement
+    built = case.purpose.id in PULLS_BUILT
+    if not built or agreement is None or not agreement.in_force(case.day):
+        return Reason.PURPOSE_NOT_AGREED
+    return None
+
+
+def _provision(case: _Case) -> Reason | None:
+    return None if case.purpose.provisions_in_force(case.day) else Reason.BASIS_NOT_IN_FORCE
+
+
+def _matter(case: _Case) -> Reason | None:
+    if Precondition.OPEN_MATTER not in case.purpose.preconditions:
+        return None
+    matter = case.facts.matter
+    if matter is None:
+        return Reason.MATTER_FOREIGN if case.facts.matter_elsewhere else Reason.MATTER_MISSING
+    if matter.state is not MatterState.OPEN:
+        return Reason.MATTER_CLOSED
+    return None if matter.concerns_subject else Reason.SUBJECT_MISMATCH
+
+
+def _prior_information(case: _Case) -> Reason | None:
+    if Precondition.PRIOR_INFORMATION not in case.purpose.preconditions:
+        return None
+    return None if case.facts.prior_information is not None else Reason.PRIOR_INFORMATION_MISSING
+
+
+def _fields(case: _Case) -> Reason | None:
+    cells = _cells(case.purpose, case.flow)
+    asked = case.ask.fields or ()
+    if any(path not in cells and not path.startswith(SERVER_SET) for path in asked):
+        return Reason.FIELD_NOT_PERMITTED
+    if any(path.startswith(SERVER_SET) and path not in case.purpose.cells for path in asked):
+        return Reason.FIELD_NOT_PERMITTED
+    if any(cells.get(path) is Cell.CONSENT for path in asked):
+        return Reason.CONSENT_REQUIRED
+    return None
+
+
+def _necessity(case: _Case) -> Reason | None:
+    codes = case.catalogue.codes["necessity"]
+    for path, cell in wanted_fields(case.ask, case.purpose, case.flow).items():
+        if cell is not Cell.OPTIONAL:
+            continue
+        code = codes.get(case.ask.necessity.get(path, ""))
+        if code is None or path not in code.fields:
+            return Reason.NECESSITY_MISSING
+    return None
+
+
+def _ceilings(case: _Case) -> Reason | None:
+    agreement, bounds = case.facts.agreement, case.purpose.window
+    if agreement is None or bounds is None:
+        return Reason.PURPOSE_NOT_AGREED
+    months = window_of(case.ask, case.catalogue, day=case.day)
+    this = case.day.replace(day=1)
+    oldest = _months_back(this, min(bounds.max_months, agreement.max_months) - 1)
+    if months.first < oldest or months.last > _months_back(this, -1):
+        return Reason.WINDOW_EXCEEDED
+    return Reason.FREQUENCY_EXCEEDED if case.facts.recent >= agreement.per_person_day else None
+
+
+def _competence(case: _Case) -> Reason | None:
+    if case.facts.subject is None:
+        return Reason.SUBJECT_UNKNOWN
+    receiver = case.facts.organisation
+    county = receiver is not None and receiver.kind is OrganisationKind.COUNTY
+    return Reason.COUNTY_NOT_COMPETENT if county and not case.facts.competent else None
+
+
+def _prohibitions(case: _Case) -> Reason | None:
+    for prohibition in case.facts.prohibitions:
+        if prohibition.record is None and case.flow.basis in BLOCKED_BY[prohibition.kind]:
+            restricted = prohibition.kind is ProhibitionKind.RESTRICTION
+            return Reason.RESTRICTED_PROCESSING if restricted else Reason.PROHIBITED
+    return None
+
+
+CONDITIONS: tuple[Callable[[_Case], Reason | None], ...] = (
+    _officer,
+    _agreement,
+    _provision,
+    _matter,
+    _prior_information,
+    _fields,
+    _necessity,
+    _ceilings,
+    _competence,
+    _prohibitions,
+)
+
+
+def _permit(case: _Case, provisions: tuple[Provision, ...]) -> Permit | Refusal:
+    """Condition 12: what is left per record once the matrix, the necessity and the masking have spoken."""
+    ask, facts = case.ask, case.facts
+    blocked = {p.record for p in facts.prohibitions if p.record and case.flow.basis in BLOCKED_BY[p.kind]}
+    held = [h for h in facts.headers if h.id not in blocked]
+    wanted = [p for p in wanted_fields(ask, case.purpose, case.flow) if p != ALREADY_HELD]
+    records = [r for r in (_record(h, wanted, ask.form) for h in held) if r is not None]
+    if not records or facts.subject is None:
+        everything_masked = any(h.protected for h in held)
+        reason = Reason.PROTECTED_PERSON if everything_masked else Reason.SUBJECT_UNKNOWN
+        if blocked and not held:
+            reason = Reason.RESTRICTED_PROCESSING
+        return Refusal(ask=ask, reason=reason, purpose=case.purpose, provisions=provisions)
+    page = tuple(records[: ask.limit])
+    return Permit(
+        ask=ask,
+        purpose=case.purpose,
+        flow=case.flow,
+        provisions=provisions,
+        prior_information=facts.prior_information,
+        subject=facts.subject,
+        records=page,
+        withheld=_withheld(case, wanted, page),
+        basis=facts.basis,
+        more_after=page[-1].header.id if len(records) > ask.limit else None,
+    )
+
+
+def _record(header: RecordHeader, wanted: list[str], form: Form) -> PermittedRecord | None:
+    """The fields of one record that may leave, protection masked; None when there are none."""
+    specs = [s for s in REGISTRY[header.resource].specs if s.path in wanted]
+    open_specs = [s for s in specs if not (header.protected and s.path in PROTECTED_PATHS)]
+    if all(s.path.startswith(SHARED) for s in open_specs):
+        return None
+    if form is Form.EXISTENCE:
+        return PermittedRecord(header=header, fields={})
+    fields: dict[str, tuple[FieldSpec, ...]] = {}
+    for spec in open_specs:
+        name = spec.sensitivity.value
+        if name in header.groups:
+            fields[name] = (*fields.get(name, ()), spec)
+    return PermittedRecord(header=header, fields=fields) if fields else None
+
+
+def _withheld(case: _Case, wanted: list[str], page: tuple[PermittedRecord, ...]) -> tuple[Withheld, ...]:
+    cells = _cells(case.purpose, case.flow)
+    rows = [
+        Withheld(field=path, reason="consent-required" if cell is Cell.CONSENT else "not-requested")
+        for path, cell in cells.items()
+        if cell is not Cell.RELEASED and path not in wanted
+    ]
+    if any(r.header.protected for r in page):
+        rows += [Withheld(field=path, reason="protected") for path in wanted if path in PROTECTED_PATHS]
+    return tuple(rows)
+
+
+def _cells(purpose: Purpose, flow: Flow) -> dict[str, Cell]:
+    """The matrix column of this direction, without rows the server sets and rows only notices carry."""
+    narrowed = flow.only
+    return {
+        path: cell
+        for path, cell in purpose.cells.items()
+        if (not narrowed or path in narrowed) and (path.startswith(SHARED) or path in RESOURCE_OF)
+    }
+
+
+def _months_back(first: dt.date, months: int) -> dt.date:
+    """The first day of the month that lies `months` before; negative goes forward."""
+    index = first.year * 12 + first.month - 1 - months
+    return dt.date(index // 12, index % 12 + 1, 1)
+
+

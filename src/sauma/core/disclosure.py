@@ -1,0 +1,91 @@
+"""The evidence each step of the one path hands to the next: Receipt, Sealed, Opened, Disclosed.
+
+Each is minted in one module only (Receipt: store.ledger, Sealed: store.records, Opened: vault.open, Disclosed:
+exchange.disclose) and consumes the previous one, so a skipped step does not type-check.
+"""
+
+import datetime as dt
+import uuid
+
+import msgspec
+
+from sauma.core.evidence import ManifestRow
+
+
+class Receipt(msgspec.Struct, frozen=True, kw_only=True):
+    """Proof that an entry was committed: its id, its leaf hash and the database's time of it."""
+
+    entry: uuid.UUID
+    leaf_hash: bytes
+    recorded_at: dt.datetime
+
+
+class WrappedKey(msgspec.Struct, frozen=True, kw_only=True):
+    """A subject's data key as stored: still wrapped, useless without the key ring."""
+
+    id: uuid.UUID
+    wrapped: bytes
+
+    def __repr__(self) -> str:
+        """Never the key."""
+        return "WrappedKey(…)"
+
+
+class SealedGroup(msgspec.Struct, frozen=True, kw_only=True):
+    """One stored group the gate handed out, with the manifest row that names what may be opened of it."""
+
+    row: ManifestRow
+    subject: uuid.UUID
+    sealed: bytes
+    key: WrappedKey
+
+    def __repr__(self) -> str:
+        """Never the ciphertext."""
+        return "SealedGroup(…)"
+
+
+class Sealed(msgspec.Struct, frozen=True, kw_only=True):
+    """What the gate handed out for one committed receipt: ciphertext only, exactly what its manifest names."""
+
+    receipt: Receipt
+    controller: str
+    groups: tuple[SealedGroup, ...]
+
+    def __repr__(self) -> str:
+        """Never the ciphertext."""
+        return "Sealed(…)"
+
+
+class OpenedRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """The permitted fields of one record revision as JSON fragments by field id."""
+
+    resource: str
+    record: uuid.UUID
+    revision: int
+    fragments: dict[int, bytes]
+
+    def __repr__(self) -> str:
+        """Never a value."""
+        return "OpenedRecord(…)"
+
+
+class Opened(msgspec.Struct, frozen=True, kw_only=True):
+    """The permitted fields and nothing else, each opened where it stood."""
+
+    receipt: Receipt
+    records: tuple[OpenedRecord, ...]
+
+    def __repr__(self) -> str:
+        """Never a value."""
+        return "Opened(…)"
+
+
+class Disclosed(msgspec.Struct, frozen=True, kw_only=True):
+    """The only thing that can be rendered to a caller of a case query: body bytes and the receipt they rest on."""
+
+    body: bytes
+    receipt: Receipt
+
+    def __repr__(self) -> str:
+        """Never the body."""
+        return "Disclosed(…)"

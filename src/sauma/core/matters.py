@@ -1,0 +1,106 @@
+"""The requester's own pending case, and the other rows a decision rests on."""
+
+import datetime as dt
+import enum
+import uuid
+
+import msgspec
+
+
+class MatterState(enum.Enum):
+    """Whether the requester's case is pending (ToTuL 18 a.1 §: data only for a pending matter)."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+
+
+class Matter(msgspec.Struct, frozen=True, kw_only=True):
+    """The caller's own matter: whether it is open and whether it concerns the person asked about."""
+
+    state: MatterState
+    concerns_subject: bool
+    version: int
+
+
+class Agreement(msgspec.Struct, frozen=True, kw_only=True):
+    """What discloser and receiver have agreed for one purpose, with its ceilings.
+
+    `max_months` narrows the purpose's window; `per_person_day` is the most disclosures on one person in 24 hours.
+    """
+
+    id: uuid.UUID
+    purpose: str
+    valid_from: dt.date
+    valid_until: dt.date | None
+    active: bool
+    max_months: int
+    per_person_day: int
+    version: int
+
+    def in_force(self, day: dt.date) -> bool:
+        """Whether the agreement holds on the given Helsinki day."""
+        return self.active and self.valid_from <= day and (self.valid_until is None or day <= self.valid_until)
+
+
+class ProhibitionKind(enum.Enum):
+    """The kinds of restriction a person or a law may put on their data (AsTL 51, 58-59 §; GDPR 18)."""
+
+    CONTROLLER = "kielto-controller"
+    SERVICE_TASK = "kielto-service-task"
+    DOCUMENT = "kielto-document"
+    CONSENT_WITHDRAWAL = "consent-withdrawal"
+    RESTRICTION = "gdpr18-restriction"
+    MINOR_VS_GUARDIAN = "minor-vs-guardian"
+    NON_DISCLOSURE = "turvakielto"
+    SECRET_CONTACT = "secret-contact"
+
+
+class Prohibition(msgspec.Struct, frozen=True, kw_only=True):
+    """One standing restriction on a subject's records at one controller; `record` narrows it to one document."""
+
+    id: uuid.UUID
+    kind: ProhibitionKind
+    record: uuid.UUID | None
+
+
+class RecordHeader(msgspec.Struct, frozen=True, kw_only=True):
+    """What the decision may know of a record: nothing of its content.
+
+    `groups` are the sealed storage classes with the SHA-256 of each sealed group. `protected` says that the subject or
+    someone named in the record has a non-disclosure order. `month` is the calendar month (YYYY-MM) the record concerns.
+    """
+
+    resource: str
+    id: uuid.UUID
+    revision: int
+    month: str | None
+    recorded_at: dt.datetime
+    groups: dict[str, bytes]
+    protected: bool
+    others: tuple[bytes, ...]
+
+
+class SubjectFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What gather returns of the person at the discloser: never who they are."""
+
+    id: uuid.UUID
+    protected: bool
+    handling_unit: str
+    version: int
+
+
+class BasisVersions(msgspec.Struct, frozen=True, kw_only=True):
+    """The versions decided on; the append and the gate compare them again and refuse when one moved."""
+
+    client: str
+    client_version: int
+    organisation: str
+    organisation_version: int | None = None
+    discloser: str | None = None
+    discloser_version: int | None = None
+    agreement: uuid.UUID | None = None
+    agreement_version: int | None = None
+    subject: uuid.UUID | None = None
+    subject_version: int | None = None
+    case_mac: bytes | None = None
+    matter_version: int | None = None

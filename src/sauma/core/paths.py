@@ -1,0 +1,67 @@
+"""Every field that may exist in a disclosure, by row of the field matrix.
+
+A braced row expands into members that share its cell; an array row is one field.
+A path is `<prefix>.<member>` in camelCase; contract section 3 says which resource carries which prefix.
+Rows and members are only ever appended: a path, once published, keeps its meaning.
+"""
+
+ROWS: dict[int, tuple[str, ...]] = {
+    1: ("person.hetu",),
+    2: ("person.name",),
+    3: ("person.serviceLanguage",),
+    4: ("person.interpreterNeeded",),
+    5: ("person.homeMunicipality",),
+    6: ("person.turvakielto",),
+    7: ("contact.phone",),
+    8: ("contact.address",),
+    9: ("representative.name", "representative.mandate"),
+    10: ("household.type", "household.size"),
+    11: ("household.members",),
+    12: ("application.id", "application.receivedAt", "application.status", "application.period"),
+    13: ("application.otherCosts",),
+    14: ("application.urgencyFlag", "application.urgencyReason"),
+    15: ("application.attachments",),
+    16: ("application.supplementDue",),
+    17: ("application.meetingRequest",),
+    18: ("decision.id", "decision.date", "decision.type", "decision.period"),
+    19: ("decision.amount",),
+    20: ("decision.reasons", "decision.provisions"),
+    21: ("decision.appeal",),
+    22: ("calculation.basicAmount",),
+    23: ("calculation.otherBasic",),
+    24: ("calculation.healthCostDetail",),
+    25: ("calculation.income",),
+    26: ("calculation.assets",),
+    27: ("calculation.result",),
+    28: ("housing.actual", "housing.accepted", "housing.limit", "housing.directiveDue"),
+    29: ("housing.evictionRisk",),
+    30: ("payment.date", "payment.amount", "payment.nextDate", "payment.payeeType"),
+    31: ("commitment.kind", "commitment.valid", "commitment.limit", "commitment.state"),
+    32: ("recovery.order", "recovery.basis", "recovery.amount"),
+    33: ("reduction.percent", "reduction.period"),
+    34: ("reduction.ground",),
+    35: ("reduction.exhortationDue", "reduction.hearing"),
+    36: ("reduction.proportionality",),
+    37: ("referral.needCategory",),
+    38: ("referral.text",),
+    39: ("referral.ground",),
+    40: ("referral.receiptState", "referral.receiptUnit", "referral.receiptAt"),
+    41: ("referral.outcome",),
+    42: ("activation.trigger", "activation.months"),
+    43: ("integration.trigger", "integration.months"),
+    44: ("statement.topic", "statement.text", "statement.author", "statement.heardAt", "statement.informedAt"),
+    45: (
+        "countyDecision.kind",
+        "countyDecision.item",
+        "countyDecision.amount",
+        "countyDecision.period",
+        "countyDecision.date",
+    ),
+    46: ("plan.exists", "plan.reviewedAt"),
+    47: ("plan.goals",),
+    48: ("worker.unit", "worker.role", "worker.contact"),
+    49: ("legal.basis", "legal.consentId", "legal.priorInformationId", "legal.ground"),
+    50: ("case.caseRef", "case.threadId", "case.previousIds"),
+}
+
+FIELD_PATHS: tuple[str, ...] = tuple(path for row in sorted(ROWS) for path in ROWS[row])

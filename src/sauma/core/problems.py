@@ -1,0 +1,101 @@
+"""The closed list of problem codes with their HTTP status, and the texts about them (contract section 6)."""
+
+from types import MappingProxyType
+
+import msgspec
+
+from sauma.core.errors import CatalogueError
+from sauma.core.purposes import Text
+
+_CODES_BY_STATUS = {
+    400: "malformed-json unknown-property invalid-value too-deep idempotency-key-missing",
+    403: (
+        "purpose-unknown purpose-not-agreed basis-not-in-force party-not-entitled direction-not-allowed "
+        "matter-missing matter-closed matter-foreign subject-mismatch prior-information-missing consent-required "
+        "consent-foreign consent-scope consent-withdrawn consent-paused consent-expired field-not-permitted "
+        "necessity-missing window-exceeded frequency-exceeded officer-missing officer-role receiver-paused "
+        "carrier-mismatch not-controller review-overdue audit-session-missing scope-missing "
+        "consent-missing prohibited restricted-processing protected-person county-not-competent erased subject-unknown"
+    ),
+    404: "not-found",
+    405: "method-not-allowed",
+    406: "not-acceptable",
+    409: "idempotency-key-in-progress state-conflict receiver-key-missing legal-hold",
+    410: "cursor-expired",
+    412: "precondition-failed",
+    413: "too-large",
+    415: "unsupported-media-type",
+    422: "idempotency-key-reused",
+    428: "precondition-required",
+    429: "rate-limited",
+    500: "internal",
+    503: "overloaded ledger-unavailable crypto-unavailable",
+    504: "outcome-unknown",
+}
+
+STATUS: MappingProxyType[str, int] = MappingProxyType(
+    {code: status for status, codes in _CODES_BY_STATUS.items() for code in codes.split()}
+)
+"""HTTP status of every problem code; nothing else is ever a code."""
+
+LANGUAGES = ("fi", "sv", "en")
+
+
+class ProblemText(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a code means, what happened, and what to do; constant per code and language."""
+
+    title: Text
+    detail: Text
+    remedy: Text
+
+
+class ProblemTexts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The texts of every code of the closed list, no more and no fewer.
+
+    Raises:
+        CatalogueError: a code without texts, texts without a code, or an empty text.
+    """
+
+    codes: dict[str, ProblemText]
+
+    def __post_init__(self) -> None:
+        if self.codes.keys() != STATUS.keys():
+            wrong = ", ".join(sorted(self.codes.keys() ^ STATUS.keys()))
+            message = f"problem texts and problem codes differ: {wrong}"
+            raise CatalogueError(message)
+        for code, text in self.codes.items():
+            if not all(t.fi and t.sv and t.en for t in (text.title, text.detail, text.remedy)):
+                message = f"problem {code} lacks a text"
+                raise CatalogueError(message)
+
+
+def in_language(text: Text, language: str) -> str:
+    """The text in Finnish or Swedish, else in English."""
+    match language:
+        case "fi":
+            return text.fi
+        case "sv":
+            return text.sv
+        case _:
+            return text.en
+
+
+def accepted_language(header: str | None) -> str:
+    """The language of ours an Accept-Language header likes best (RFC 9110 section 12.5.4); English otherwise."""
+    best, weight = "en", 0.0
+    for choice in (header or "").split(",")[:20]:
+        tag, _, parameter = choice.partition(";")
+        language = tag.strip().lower().partition("-")[0]
+        quality = _quality(parameter)
+        if language in LANGUAGES and quality > weight:
+            best, weight = language, quality
+    return best
+
+
+def _quality(parameter: str) -> float:
+    text = parameter.replace(" ", "").removeprefix("q=")
+    if not text:
+        return 1.0
+    whole, _, fraction = text.partition(".")
+    plain = text.isascii() and whole.isdigit() and (not fraction or fraction.isdigit())
+    return min(float(text), 1.0) if plain else 0.0

@@ -1,0 +1,290 @@
+"""Inspect: what a party asked or gave, and ledger entries for auditors. Every read of this kind is itself an entry."""
+
+import datetime as dt
+import uuid
+
+import msgspec
+
+from sauma.core.canonical import JsonValue, canonical_bytes, structured_digest, uuid7
+from sauma.core.decision import Reason
+from sauma.core.disclosure import Receipt
+from sauma.core.errors import BadRequest, SealError
+from sauma.core.evidence import EventKind, unbase64url
+from sauma.core.parties import Caller, Officer
+from sauma.core.resources import BY_FIELD_ID
+from sauma.exchange.answers import Done
+from sauma.exchange.ports import AuditSessionRow, World, WriteUnit
+from sauma.exchange.record import Draft, caller_basis, compose, month_of, receipt_member
+from sauma.exchange.refuse import committed, refuse
+from sauma.exchange.rows import LedgerRow, ListKeys
+from sauma.exchange.times import rfc3339
+from sauma.exchange.write import Call, Effect, perform
+
+LONGEST_SESSION = dt.timedelta(hours=8)
+LONGEST_LIST = dt.timedelta(days=366)
+
+
+class DisclosureSearch(msgspec.Struct, frozen=True, kw_only=True):
+    """Which of the caller's own disclosures to list."""
+
+    as_receiver: bool
+    since: dt.datetime
+    until: dt.datetime
+    case_reference: str | None
+    cursor: str | None
+    limit: int
+
+
+class _Leaf(msgspec.Struct, frozen=True):
+    """The leaf members inspections show."""
+
+    id: str
+    at: str
+    kind: str
+    organisation: str | None = None
+    client: str | None = None
+    counterparty: str | None = None
+    purpose: str | None = None
+    provisions: tuple[str, ...] = ()
+    decision: str | None = None
+    reason: str | None = None
+    refers: str | None = None
+    payload: str | None = None
+
+
+async def list_disclosures(world: World, caller: Caller, search: DisclosureSearch) -> dict[str, JsonValue]:
+    """The caller's own disclosures in one role, oldest first: metadata and receipts, no content."""
+    if not search.since < search.until <= search.since + LONGEST_LIST:
+        raise BadRequest("invalid-value", ("/from", "/to"))
+    context = _list_context(caller, search)
+    after = _after(world, context, search.cursor)
+    receipt = await _read(world, caller, decision="disclosures-listed", refers=None)
+    cases = None
+    if search.case_reference is not None:
+        cases = tuple(
+            world.vault.case_tag(month, caller.organisation, search.case_reference)
+            for month in _months(search.since, search.until)
+        )
+    rows = await world.inspection.list_disclosures(
+        ListKeys(
+            organisation=caller.organisation,
+            as_receiver=search.as_receiver,
+            since=search.since,
+            until=search.until,
+            cases=cases,
+            after=after,
+            limit=search.limit + 1,
+        )
+    )
+    page = rows[: search.limit]
+    cursor = world.vault.seal_cursor(context, page[-1].id.bytes) if len(rows) > search.limit else None
+    return {
+        "disclosures": [_summary(world, row, caller) for row in page],
+        "nextCursor": cursor,
+        "receipt": receipt_member(world, receipt),
+    }
+
+
+async def find_disclosure(world: World, caller: Caller, entry: uuid.UUID) -> dict[str, JsonValue]:
+    """One disclosure the caller's organisation is party to.
+
+    Raises:
+        BadRequest: `not-found`, also for other parties' disclosures.
+    """
+    row = await world.inspection.find_disclosure(caller.organisation, entry)
+    if row is None:
+        raise BadRequest("not-found")
+    receipt = await _read(world, caller, decision="disclosure-read", refers=entry)
+    return _summary(world, row, caller) | {"readReceipt": receipt_member(world, receipt)}
+
+
+class Erasure(msgspec.Struct, frozen=True, kw_only=True):
+    """What the receiver says became of a disclosure's content."""
+
+    disclosure: uuid.UUID
+    extent: str
+    purpose: str | None
+    officer: Officer
+    at: dt.datetime
+
+
+async def attest_erasure(world: World, call: Call, erasure: Erasure) -> Done:
+    """Record the receiver's word that the content was erased, filed, or is kept for another purpose."""
+    caller = call.caller
+    row = await world.inspection.find_disclosure(caller.organisation, erasure.disclosure)
+    leaf = msgspec.json.decode(row.leaf, type=_Leaf) if row is not None else None
+    if leaf is None or leaf.organisation != caller.organisation:
+        raise BadRequest("not-found")
+
+    async def effect(_: WriteUnit) -> Effect:
+        draft = Draft(
+            kind=EventKind.ERASURE,
+            caller=caller,
+            decision=erasure.extent,
+            officer=erasure.officer,
+            counterparty=leaf.counterparty,
+            purpose=erasure.purpose,
+            particulars={"at": rfc3339(erasure.at)},
+            body=call.body,
+            refers=erasure.disclosure,
+        )
+        members: dict[str, JsonValue] = {"disclosureId": str(erasure.disclosure), "extent": erasure.extent}
+        return Effect(draft=draft, status=201, members=members)
+
+    return await perform(world, call, effect)
+
+
+class AuditSession(msgspec.Struct, frozen=True, kw_only=True):
+    """For what, under which dossier, by whom, and until when the ledger will be read (purpose S2)."""
+
+    audit_purpose: str
+    dossier: str
+    officer: Officer
+    until: dt.datetime
+
+
+async def open_audit_session(world: World, call: Call, session: AuditSession) -> Done:
+    """Open a time-boxed session for ledger reads.
+
+    Raises:
+        BadRequest: the end lies in the past or more than eight hours ahead.
+        Refused: the officer's role does not carry the purpose.
+    """
+    now = world.clock()
+    if not now < session.until <= now + LONGEST_SESSION:
+        raise BadRequest("invalid-value", ("/until",))
+    purpose = world.catalogue.purposes["supervision-audit"]
+    if session.officer.role not in purpose.receiver_roles:
+        await refuse(world, call.caller, Reason.OFFICER_ROLE, officer=session.officer, body=call.body)
+
+    async def effect(unit: WriteUnit) -> Effect:
+        draft = Draft(
+            kind=EventKind.READ,
+            caller=call.caller,
+            decision="audit-session-opened",
+            officer=session.officer,
+            case_reference=session.dossier,
+            purpose=purpose.id,
+            provisions=tuple(f"{p.act} {p.section}" for p in purpose.provisions_in_force(now.date())),
+            particulars={"auditPurpose": session.audit_purpose, "until": rfc3339(session.until)},
+            body=call.body,
+        )
+        session_id = uuid7(int(now.timestamp() * 1000), world.entropy(10))
+        await unit.open_audit_session(
+            AuditSessionRow(
+                id=session_id,
+                organisation=call.caller.organisation,
+                client=call.caller.client.id,
+                audit_purpose=session.audit_purpose,
+                until=session.until,
+            )
+        )
+        members: dict[str, JsonValue] = {"id": str(session_id), "until": rfc3339(session.until)}
+        return Effect(draft=draft, status=201, members=members)
+
+    return await perform(world, call, effect)
+
+
+async def read_entry(
+    world: World, caller: Caller, entry: uuid.UUID, session: uuid.UUID | None
+) -> dict[str, JsonValue]:
+    """One ledger entry for an auditor: leaf verbatim, manifest, and the payload opened; the read is an entry first.
+
+    Raises:
+        Refused: no standing audit session (recorded).
+        BadRequest: `not-found`: absent, or outside the organisation's sight.
+    """
+    stands = session is not None and await world.inspection.audit_session_stands(
+        session, caller.organisation, caller.client.id
+    )
+    if not stands:
+        await refuse(world, caller, Reason.AUDIT_SESSION_MISSING, officer=caller.officer, body=b"")
+    receipt = await _read(world, caller, decision="entry-read", refers=entry)
+    row = await world.inspection.inspect_entry(receipt, caller.organisation, entry)
+    if row is None:
+        raise BadRequest("not-found")
+    leaf = msgspec.json.decode(row.leaf, type=_Leaf)
+    return {
+        "id": leaf.id,
+        "recordedAt": rfc3339(row.recorded_at),
+        "leaf": row.leaf.decode(),
+        "leafHash": structured_digest(row.leaf_hash),
+        "manifest": row.manifest.decode(),
+        "fields": _field_paths(row),
+        "payload": _payload(world, row),
+        "readReceipt": receipt_member(world, receipt),
+    }
+
+
+async def _read(world: World, caller: Caller, *, decision: str, refers: uuid.UUID | None) -> Receipt:
+    draft = Draft(kind=EventKind.READ, caller=caller, decision=decision, officer=caller.officer, refers=refers)
+    _, build = compose(world, draft)
+    return committed(await world.ledger.append(build, caller.claims, caller_basis(caller)))
+
+
+def _summary(world: World, row: LedgerRow, caller: Caller) -> dict[str, JsonValue]:
+    leaf = msgspec.json.decode(row.leaf, type=_Leaf)
+    received = leaf.organisation == caller.organisation
+    reference: JsonValue = None
+    payload = _payload(world, row) if received else None
+    if isinstance(payload, dict):
+        reference = payload.get("caseReference")
+    return {
+        "id": leaf.id,
+        "role": "receiver" if received else "discloser",
+        "receiver": leaf.organisation,
+        "discloser": leaf.counterparty,
+        "recordedAt": rfc3339(row.recorded_at),
+        "purpose": leaf.purpose,
+        "provisions": list(leaf.provisions),
+        "caseReference": reference,
+        "fields": _field_paths(row),
+        "receipt": receipt_member(
+            world, Receipt(entry=row.id, leaf_hash=row.leaf_hash, recorded_at=row.recorded_at)
+        ),
+    }
+
+
+def _field_paths(row: LedgerRow) -> list[JsonValue]:
+    rows = msgspec.json.decode(row.manifest, type=list[tuple[str, str, int, str, list[int], str]])
+    return list(sorted({BY_FIELD_ID[f][1].path for _, _, _, _, fields, _ in rows for f in fields}))
+
+
+def _payload(world: World, row: LedgerRow) -> JsonValue:
+    leaf = msgspec.json.decode(row.leaf, type=_Leaf)
+    if row.payload is None or row.payload_key is None or leaf.payload is None:
+        return None
+    try:
+        plain = world.vault.open_payload(row.id, row.payload, row.payload_key, unbase64url(leaf.payload))
+    except SealError:
+        return None
+    return msgspec.json.decode(plain)
+
+
+def _after(world: World, context: str, cursor: str | None) -> uuid.UUID | None:
+    if cursor is None:
+        return None
+    try:
+        return uuid.UUID(bytes=world.vault.open_cursor(context, cursor))
+    except (SealError, ValueError):
+        raise BadRequest("cursor-expired") from None
+
+
+def _list_context(caller: Caller, search: DisclosureSearch) -> str:
+    asked: JsonValue = [
+        caller.organisation,
+        search.as_receiver,
+        search.since.isoformat(),
+        search.until.isoformat(),
+        search.case_reference,
+    ]
+    return canonical_bytes(asked).hex()
+
+
+def _months(since: dt.datetime, until: dt.datetime) -> tuple[str, ...]:
+    months = []
+    first = since.replace(day=1)
+    while first < until:
+        months.append(month_of(first))
+        first = (first + dt.timedelta(days=32)).replace(day=1)
+    return tuple(months)

@@ -1,0 +1,143 @@
+"""Record: turn what happened into the bytes of one ledger entry.
+
+The leaf names nobody; who the officer was, the case reference and the field list stand in the encrypted payload, which
+the leaf commits to. The request's digest is salted with a salt inside the payload, because a body holds an identity
+code that could otherwise be found by trying all of them.
+"""
+
+import datetime as dt
+import uuid
+
+import msgspec
+
+from sauma.core.canonical import JsonValue, canonical_bytes, digest, structured_digest, uuid7
+from sauma.core.disclosure import Receipt
+from sauma.core.evidence import Entry, EventKind, LedgerEvent, ManifestRow, Position
+from sauma.core.evidence import leaf_bytes, manifest_bytes, side_bytes
+from sauma.core.matters import BasisVersions
+from sauma.core.parties import Caller, Officer
+from sauma.exchange.ports import Build, World
+
+
+class Draft(msgspec.Struct, frozen=True, kw_only=True):
+    """One event as a use case knows it; `seeds` stand for the persons it is about, `particulars` are encrypted."""
+
+    kind: EventKind
+    caller: Caller
+    decision: str
+    officer: Officer | None = None
+    case_reference: str | None = None
+    counterparty: str | None = None
+    purpose: str | None = None
+    provisions: tuple[str, ...] = ()
+    reason: str | None = None
+    seeds: tuple[bytes, ...] = ()
+    manifest: tuple[ManifestRow, ...] = ()
+    particulars: dict[str, JsonValue] = {}
+    body: bytes = b""
+    refers: uuid.UUID | None = None
+
+    def __repr__(self) -> str:
+        """Never who or what."""
+        return f"Draft({self.kind.value})"
+
+
+def month_of(moment: dt.datetime) -> str:
+    """The UTC month (YYYY-MM) whose key makes the tags of a moment."""
+    return moment.strftime("%Y-%m")
+
+
+def compose(world: World, draft: Draft) -> tuple[uuid.UUID, Build]:
+    """The entry's id, and the function that makes its bytes once the writer's position is known."""
+    now = world.clock()
+    entry = uuid7(int(now.timestamp() * 1000), world.entropy(10))
+    month = month_of(now)
+    caller, officer, vault = draft.caller, draft.officer, world.vault
+    salt = world.entropy(16)
+    payload, key, commitment = vault.seal_payload(entry, canonical_bytes(_particulars(draft, salt)))
+    event = LedgerEvent(
+        id=entry,
+        at=now,
+        kind=draft.kind,
+        organisation=caller.organisation,
+        client=caller.client.id,
+        counterparty=draft.counterparty,
+        purpose=draft.purpose,
+        provisions=draft.provisions,
+        decision=draft.decision,
+        reason=draft.reason,
+        subjects=tuple(dict.fromkeys(vault.subject_tag(month, seed) for seed in draft.seeds)),
+        officer=vault.officer_tag(month, caller.organisation, officer.id) if officer else None,
+        case=vault.case_tag(month, caller.organisation, draft.case_reference) if draft.case_reference else None,
+        manifest=draft.manifest,
+        payload=commitment,
+        request=digest(salt + draft.body),
+        assertion=caller.assertion_digest,
+        catalogue=world.catalogue.digest,
+        refers=draft.refers,
+    )
+    manifest, side = manifest_bytes(draft.manifest), side_bytes(event)
+
+    def build(position: Position) -> Entry:
+        leaf = leaf_bytes(event, position, manifest, side)
+        return Entry(id=entry, leaf=leaf, manifest=manifest, side=side, payload=payload, payload_key=key)
+
+    return entry, build
+
+
+def writer_start(at: dt.datetime, entry: uuid.UUID, position: Position, predecessor: Position | None) -> Entry:
+    """A writer's first entry; a predecessor whose last commit is unknown is named with where it stood."""
+    event = LedgerEvent(
+        id=entry,
+        at=at,
+        kind=EventKind.WRITER,
+        organisation=None,
+        client=None,
+        decision="start",
+        reason=f"{predecessor.counter}" if predecessor else None,
+        refers=predecessor.writer if predecessor else None,
+        payload=predecessor.previous if predecessor else None,
+    )
+    manifest = manifest_bytes(())
+    leaf = leaf_bytes(event, position, manifest, b"")
+    return Entry(id=entry, leaf=leaf, manifest=manifest, side=b"", payload=None, payload_key=None)
+
+
+def caller_basis(caller: Caller) -> BasisVersions:
+    """The versions every entry compares: the client as its token was issued."""
+    return BasisVersions(
+        client=caller.client.id,
+        client_version=caller.client.version,
+        organisation=caller.organisation,
+    )
+
+
+def receipt_member(world: World, receipt: Receipt) -> dict[str, JsonValue]:
+    """The receipt as answers carry it: entry, leaf hash, key id and Ed25519 signature, made after commit."""
+    kid, signature = world.vault.sign_receipt(receipt)
+    return {
+        "entryId": str(receipt.entry),
+        "leafHash": structured_digest(receipt.leaf_hash),
+        "kid": kid,
+        "signature": signature,
+    }
+
+
+def _particulars(draft: Draft, salt: bytes) -> dict[str, JsonValue]:
+    officer = draft.officer
+    who: JsonValue = None
+    if officer is not None:
+        who = {
+            "kind": officer.kind.value,
+            "id": officer.id,
+            "name": officer.name,
+            "role": officer.role,
+            "unit": officer.unit,
+        }
+    return {
+        "officer": who,
+        "caseReference": draft.case_reference,
+        "requestSalt": salt.hex(),
+        "tokenId": draft.caller.token_id,
+        **draft.particulars,
+    }

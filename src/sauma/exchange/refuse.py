@@ -1,0 +1,40 @@
+"""Refuse: record why not, then say it. A caller the law turns away finds the refusal in the ledger like any answer."""
+
+from typing import NoReturn
+
+from sauma.core.decision import Reason
+from sauma.core.disclosure import Receipt
+from sauma.core.evidence import EventKind
+from sauma.core.parties import Caller, Officer
+from sauma.exchange.answers import CallerChanged, ProofReplayed, Refused
+from sauma.exchange.ports import World
+from sauma.exchange.record import Draft, caller_basis, compose
+from sauma.exchange.rows import Missed
+
+
+async def refuse(world: World, caller: Caller, reason: Reason, *, officer: Officer | None, body: bytes) -> NoReturn:
+    """Record a refusal on the caller's own side and raise it.
+
+    Raises:
+        Refused: always, once the entry is committed.
+    """
+    draft = Draft(
+        kind=EventKind.REFUSAL, caller=caller, decision="refuse", reason=reason.value, officer=officer, body=body
+    )
+    _, build = compose(world, draft)
+    receipt = committed(await world.ledger.append(build, caller.claims, caller_basis(caller)))
+    raise Refused(reason.value, receipt)
+
+
+def committed(appended: Receipt | Missed) -> Receipt:
+    """The receipt of an append that had no basis to lose.
+
+    Raises:
+        ProofReplayed: a claimed id was used before.
+        CallerChanged: the caller's client or organisation no longer stands as its token says.
+    """
+    if isinstance(appended, Receipt):
+        return appended
+    if appended is Missed.REPLAYED:
+        raise ProofReplayed
+    raise CallerChanged

@@ -1,0 +1,108 @@
+"""The members of a case query's answer, spliced from the opened fragments: nothing is decoded and encoded again."""
+
+import datetime as dt
+
+import msgspec
+
+from sauma.core.canonical import JsonValue, structured_digest
+from sauma.core.decision import Ask, Form, Permit
+from sauma.core.disclosure import Opened, OpenedRecord, Receipt
+from sauma.core.purposes import Purpose
+from sauma.core.resources import REGISTRY
+from sauma.exchange.ports import World
+from sauma.exchange.record import receipt_member
+from sauma.exchange.rows import Gathered
+from sauma.exchange.times import day_of, rfc3339
+
+NOTHING = {
+    "fi": "Tämän käyttötarkoituksen perusteella ei voida luovuttaa mitään; tämä ei kerro, onko rekisterinpitäjällä"
+    " tietoja henkilöstä.",
+    "sv": "Ingenting kan lämnas ut för detta ändamål; detta säger inte om den personuppgiftsansvarige har uppgifter"
+    " om personen.",
+    "en": "Nothing can be disclosed under this purpose; this does not say whether the controller holds data on the"
+    " person.",
+}
+
+
+def common_members(
+    world: World, purpose: Purpose, gathered: Gathered, *, receipt: Receipt, pairwise: str
+) -> dict[str, object]:
+    """What every 200 of a case query says, whatever left: never dependent on the person but for their pairwise id."""
+    now = world.clock()
+    day = day_of(now)
+    days = world.catalogue.erase_by_days.get(purpose.erase_by)
+    flow = next(f for f in purpose.flows)
+    return {
+        "disclosureId": str(receipt.entry),
+        "decidedAt": rfc3339(now),
+        "purpose": {
+            "id": purpose.id,
+            "version": purpose.version,
+            "catalogueDigest": structured_digest(world.catalogue.digest),
+        },
+        "basis": {
+            "kind": flow.basis.value,
+            "provisions": [
+                {"act": p.act, "section": p.section, "title": {"fi": p.title.fi, "sv": p.title.sv, "en": p.title.en}}
+                for p in purpose.provisions_in_force(day)
+            ],
+        },
+        "subject": {"subjectId": pairwise},
+        "sources": [
+            {
+                "controller": gathered.discloser.id if gathered.discloser else None,
+                "resource": s.resource,
+                "status": s.status,
+                "currentAsOf": rfc3339(s.current_as_of),
+            }
+            for s in gathered.sources
+        ],
+        "eraseBy": (day + dt.timedelta(days=days)).isoformat() if days else None,
+        "receipt": receipt_member(world, receipt),
+    }
+
+
+def nothing_members(ask: Ask) -> dict[str, object]:
+    """The one answer for every reason on the discloser's side and for an unknown person."""
+    return {
+        "outcome": "nothing-disclosable",
+        "case": {"caseReference": ask.case_reference},
+        "records": [],
+        "withheld": [],
+        "explanation": NOTHING,
+        "contact": {"controller": ask.controller},
+        "nextCursor": None,
+    }
+
+
+def disclosed_members(permit: Permit, opened: Opened, *, cursor: str | None) -> dict[str, object]:
+    """What left: records with their fields, or for existence one line a resource and month."""
+    members: dict[str, object] = {
+        "outcome": "disclosed",
+        "case": {"caseReference": permit.ask.case_reference},
+        "withheld": [{"field": w.field, "reason": w.reason} for w in permit.withheld],
+        "nextCursor": cursor,
+    }
+    if permit.ask.form is Form.EXISTENCE:
+        lines = sorted({(r.header.resource, r.header.month) for r in permit.records}, key=repr)
+        members["records"] = []
+        members["existence"] = [{"resource": name, "month": month, "exists": True} for name, month in lines]
+        return members
+    headers = {(r.header.resource, r.header.id): r.header for r in permit.records}
+    members["records"] = [
+        {
+            "resource": r.resource,
+            "id": str(r.record),
+            "revision": r.revision,
+            "recordedAt": rfc3339(headers[r.resource, r.record].recorded_at),
+            "controller": permit.ask.controller,
+            "fields": _fields(r),
+        }
+        for r in opened.records
+    ]
+    return members
+
+
+def _fields(record: OpenedRecord) -> dict[str, msgspec.Raw]:
+    members = {s.id: s.member for s in REGISTRY[record.resource].specs}
+    return {members[field]: msgspec.Raw(fragment.rstrip(b" ")) for field, fragment in sorted(record.fragments.items())}

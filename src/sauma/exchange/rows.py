@@ -1,0 +1,163 @@
+"""The shapes rows take between the use cases and the store."""
+
+import datetime as dt
+import enum
+import uuid
+
+import msgspec
+
+from sauma.core.fields import Sensitivity
+from sauma.core.matters import Agreement, BasisVersions, Matter, Prohibition, RecordHeader, SubjectFacts
+from sauma.core.parties import Organisation
+
+
+class Missed(enum.Enum):
+    """Why an append wrote nothing or a read handed out nothing."""
+
+    REPLAYED = "replayed"
+    CALLER_CHANGED = "caller-changed"
+    BASIS_CHANGED = "basis-changed"
+    SUPERSEDED = "superseded"
+    STALE = "stale"
+    NO_ENTRY = "no-entry"
+
+
+class GatherKeys(msgspec.Struct, frozen=True, kw_only=True):
+    """What gather looks for: keyed indexes and closed names, never an identity code."""
+
+    client: str
+    organisation: str
+    discloser: str
+    purpose: str
+    case_mac: bytes
+    own_index: bytes
+    index: bytes
+    resources: tuple[str, ...]
+    first: str
+    last: str
+    after: uuid.UUID | None
+    limit: int
+    tags: tuple[bytes, ...]
+
+
+class Source(msgspec.Struct, frozen=True, kw_only=True):
+    """How current a controller says its publication of one resource is; never person-dependent."""
+
+    resource: str
+    status: str
+    current_as_of: dt.datetime
+
+
+class Gathered(msgspec.Struct, frozen=True, kw_only=True):
+    """Gather's one row in types; `found` is False where the controller's decoy stands in."""
+
+    organisation: Organisation | None
+    discloser: Organisation | None
+    agreement: Agreement | None
+    matter: Matter | None
+    matter_elsewhere: bool
+    prior_information: uuid.UUID | None
+    found: bool
+    subject: SubjectFacts | None
+    prohibitions: tuple[Prohibition, ...]
+    headers: tuple[RecordHeader, ...]
+    recent: int
+    sources: tuple[Source, ...]
+    basis: BasisVersions
+
+
+class SubjectKeys(msgspec.Struct, frozen=True, kw_only=True):
+    """A person's wrapped data keys at one controller, by class."""
+
+    controller: str
+    subject: uuid.UUID
+    wrapped: dict[Sensitivity, tuple[uuid.UUID, bytes]]
+
+    def __repr__(self) -> str:
+        """Never a key."""
+        return "SubjectKeys(…)"
+
+
+class KnownSubject(msgspec.Struct, frozen=True, kw_only=True):
+    """A person at a controller: random id, the id it is one with, and wrapped keys."""
+
+    id: uuid.UUID
+    canonical: uuid.UUID
+    keys: SubjectKeys
+
+
+class NewSubject(msgspec.Struct, frozen=True, kw_only=True):
+    """A person about to be added: nothing in clear says who."""
+
+    keys: SubjectKeys
+    sealed_identifier: bytes
+    wrapped_seed: bytes
+
+
+class RecordRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A record about to be stored; `groups` are (class, data key, sealed) under `revision`."""
+
+    controller: str
+    resource: str
+    id: uuid.UUID
+    subject: uuid.UUID
+    revision: int
+    month: str | None
+    retain_until: dt.date
+    groups: tuple[tuple[str, uuid.UUID, bytes], ...]
+    others: tuple[uuid.UUID, ...]
+
+
+class RecordHead(msgspec.Struct, frozen=True, kw_only=True):
+    """A controller's own record without its content."""
+
+    revision: int
+    state: str
+    recorded_at: dt.datetime
+    digests: dict[str, bytes]
+
+
+class Written(msgspec.Struct, frozen=True, kw_only=True):
+    """What a write statement said: created, changed, or why not (stale, required, conflict, absent)."""
+
+    status: str
+    revision: int | None
+
+
+class Stored(msgspec.Struct, frozen=True, kw_only=True):
+    """What a repeated write is answered with; never client data."""
+
+    status: int
+    answer: bytes
+    etag: str | None
+
+
+class Begun(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether a write is new, in progress, its key used for another body, or answered before."""
+
+    state: str
+    stored: Stored | None
+
+
+class LedgerRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One ledger row as inspected: leaf, hash, manifest and the still encrypted payload."""
+
+    id: uuid.UUID
+    recorded_at: dt.datetime
+    leaf: bytes
+    leaf_hash: bytes
+    manifest: bytes
+    payload: bytes | None
+    payload_key: bytes | None
+
+
+class ListKeys(msgspec.Struct, frozen=True, kw_only=True):
+    """Which disclosures to list; `cases` are the month tags of one case reference, None for all."""
+
+    organisation: str
+    as_receiver: bool
+    since: dt.datetime
+    until: dt.datetime
+    cases: tuple[bytes, ...] | None
+    after: uuid.UUID | None
+    limit: int

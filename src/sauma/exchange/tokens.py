@@ -1,0 +1,121 @@
+"""Issue an access token: gather the client's row, decide purely, commit the once-only ids with the event.
+
+Before the commit nothing has happened: a refusal burns no assertion and no proof. After it the token exists, and a
+crash between commit and answer costs the client one new request. The two ports are the store's and the issuer's.
+"""
+
+import enum
+from collections.abc import Mapping
+from typing import Protocol
+
+import msgspec
+
+from sauma.core.evidence import Claim
+
+
+class ClientState(enum.Enum):
+    """Whether a registered system may get tokens."""
+
+    ACTIVE = "active"
+    SUSPENDED = "suspended"
+    RETIRED = "retired"
+
+
+class KnownClient(msgspec.Struct, frozen=True, kw_only=True):
+    """A registered system as the register holds it now: public JWKs with `kid` and `alg`, and what it was granted."""
+
+    id: str
+    organisations: tuple[str, ...]
+    keys: tuple[Mapping[str, str], ...]
+    scopes: frozenset[str]
+    state: ClientState
+    version: int
+
+
+class TokenRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """`POST /oauth/token` as it arrived: header values are given once per field line, so repetition stays visible."""
+
+    content_type: str
+    body: bytes
+    proofs: tuple[str, ...] = ()
+    authorizations: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return "TokenRequest()"
+
+
+class TokenGranted(msgspec.Struct, frozen=True, kw_only=True):
+    """What a token leaves behind; times in Unix seconds, the digest is SHA-256 of the client's signed assertion."""
+
+    client: str
+    client_version: int
+    organisation: str
+    scopes: tuple[str, ...]
+    token_id: str
+    key_thumbprint: str
+    assertion_digest: bytes
+    issued_at: int
+    expires_at: int
+
+
+class TokenDecision(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer to send once the claims are committed; `reason` is for logs only and None when granted."""
+
+    status: int
+    body: Mapping[str, object]
+    headers: tuple[tuple[str, str], ...]
+    claims: tuple[Claim, ...] = ()
+    granted: TokenGranted | None = None
+    reason: str | None = None
+
+    def __repr__(self) -> str:
+        return f"TokenDecision(status={self.status}, reason={self.reason!r})"
+
+
+class TokenCommit(enum.Enum):
+    """What the store said to the once-only ids of a granted request."""
+
+    FRESH = "fresh"
+    ASSERTION_REPLAYED = "assertion-replayed"
+    PROOF_REPLAYED = "proof-replayed"
+
+
+class ClientRegister(Protocol):
+    """What the store does for the token endpoint."""
+
+    async def find_client(self, client_id: str) -> KnownClient | None:
+        """The registered system of that id, if any, whatever its state."""
+        ...
+
+    async def commit_token(self, claims: tuple[Claim, ...], event: TokenGranted) -> TokenCommit:
+        """Claim both once-only ids and record the event in one statement; not FRESH means that nothing was written."""
+        ...
+
+
+class TokenAuthority(Protocol):
+    """The pure decision: no I/O, no clock."""
+
+    def claimed_client(self, request: TokenRequest) -> str | None:
+        """The client the assertion names, not yet believed; None when the request names nobody."""
+        ...
+
+    def decide(self, request: TokenRequest, known: KnownClient | None, *, now: int, token_id: str) -> TokenDecision:
+        """Judge the request against the register's row; `now` in Unix seconds, `token_id` fresh and unguessable."""
+        ...
+
+    def replayed(self, commit: TokenCommit) -> TokenDecision:
+        """The refusal for a request one of whose once-only ids had been used."""
+        ...
+
+
+async def issue(
+    request: TokenRequest, *, register: ClientRegister, authority: TokenAuthority, now: int, token_id: str
+) -> TokenDecision:
+    """Answer a token request (RFC 6749 section 4.4, RFC 7523 section 2.2, RFC 9449 section 5)."""
+    client_id = authority.claimed_client(request)
+    known = None if client_id is None else await register.find_client(client_id)
+    decision = authority.decide(request, known, now=now, token_id=token_id)
+    if decision.granted is None:
+        return decision
+    commit = await register.commit_token(decision.claims, decision.granted)
+    return decision if commit is TokenCommit.FRESH else authority.replayed(commit)

@@ -1,0 +1,119 @@
+"""Write: one transaction for effect, idempotency record and ledger entry.
+
+A crash before the commit leaves nothing; after it a repeat with the same key is answered from what was stored. A lost
+answer to the commit is `outcome-unknown`: the same key tells which of the two it was.
+"""
+
+import uuid
+from collections.abc import Awaitable, Callable
+
+import msgspec
+
+from sauma.core.canonical import JsonValue, canonical_bytes, digest
+from sauma.core.errors import BadRequest
+from sauma.core.parties import Caller
+from sauma.exchange.answers import Done, ProofReplayed
+from sauma.exchange.ports import World, WriteUnit
+from sauma.exchange.record import Draft, caller_basis, compose
+from sauma.exchange.refuse import committed
+from sauma.exchange.rows import Stored, Written
+
+
+class Call(msgspec.Struct, frozen=True, kw_only=True):
+    """A write as it arrived: who, on which route with which path values, under which key, with which bytes."""
+
+    caller: Caller
+    route: str
+    key: str
+    body: bytes
+
+    def __repr__(self) -> str:
+        """Never the body."""
+        return f"Call({self.route})"
+
+
+class Effect(msgspec.Struct, frozen=True, kw_only=True):
+    """What a write did: the entry that says so, and what its answer holds (never client data)."""
+
+    draft: Draft
+    status: int
+    members: dict[str, JsonValue]
+    etag: str | None = None
+    location: str | None = None
+
+
+async def perform(world: World, call: Call, effect: Callable[[WriteUnit], Awaitable[Effect]]) -> Done:
+    """Run a write once for its key, or answer a repeat of it.
+
+    Raises:
+        BadRequest: the key is in use or was used for another request, or the effect cannot be had (nothing changed).
+        ProofReplayed, CallerChanged: the proof or token no longer holds; nothing changed.
+        OutcomeUnknown: repeat with the same key.
+    """
+    caller = call.caller
+    key = digest(f"{caller.organisation}|{caller.client.id}|{call.key}".encode())[:16]
+    request = digest(call.route.encode() + b"\x00" + call.body)
+    async with world.writes.transaction() as unit:
+        begun = await unit.begin(key, request)
+        if begun.stored is not None:
+            if not await unit.claim(caller.claims):
+                raise ProofReplayed
+            return _replay(begun.stored)
+        if begun.state != "new":
+            raise BadRequest("idempotency-key-reused" if begun.state == "reused" else "idempotency-key-in-progress")
+        made = await effect(unit)
+        entry, build = compose(world, made.draft)
+        receipt = committed(await unit.append(build, caller.claims, caller_basis(caller)))
+        answer: dict[str, JsonValue] = {
+            "members": made.members,
+            "entry": str(entry),
+            "leafHash": receipt.leaf_hash.hex(),
+            "location": made.location,
+        }
+        await unit.end(key, request, Stored(status=made.status, answer=canonical_bytes(answer), etag=made.etag))
+    return Done(
+        status=made.status,
+        members=made.members,
+        entry=entry,
+        leaf_hash=receipt.leaf_hash,
+        etag=made.etag,
+        location=made.location,
+    )
+
+
+class _Kept(msgspec.Struct, frozen=True, rename="camel"):
+    """The stored answer."""
+
+    members: dict[str, JsonValue]
+    entry: str
+    leaf_hash: str
+    location: str | None
+
+
+def _replay(stored: Stored) -> Done:
+    kept = msgspec.json.decode(stored.answer, type=_Kept)
+    return Done(
+        status=stored.status,
+        members=kept.members,
+        entry=uuid.UUID(kept.entry),
+        leaf_hash=bytes.fromhex(kept.leaf_hash),
+        etag=stored.etag,
+        location=kept.location,
+        replayed=True,
+    )
+
+
+def revision_of(written: Written) -> int:
+    """The revision a write statement reached.
+
+    Raises:
+        BadRequest: the precondition failed or is missing, or the state does not allow it.
+    """
+    if written.status in {"created", "changed"} and written.revision is not None:
+        return written.revision
+    codes = {
+        "stale": "precondition-failed",
+        "required": "precondition-required",
+        "absent": "not-found",
+    }
+    raise BadRequest(codes.get(written.status, "state-conflict"))

@@ -1,0 +1,169 @@
+"""Tokens in: judge the access token and the DPoP proof of a protected request (RFC 9068, 9449, 6750)."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from sauma.core.evidence import Claim
+from sauma.core.parties import Officer
+from sauma.oauth.claims import TOKEN_LIFETIME, Expectation, ProofTarget
+from sauma.oauth.details import read_details
+from sauma.oauth.jose import ALGORITHMS, VerifyingKey, decode
+from sauma.oauth.proof import proof_claim, verify_proof
+from sauma.oauth.reasons import Reason
+from sauma.oauth.verify import Claims, verify
+
+_EXPECTED_TYPES = frozenset({"at+jwt"})
+_DIGEST_BYTES = 32
+_TEXTS = {
+    "invalid_request": "The request carries its credentials in a way that is not allowed.",
+    "invalid_token": "The access token is not valid here.",
+    "invalid_dpop_proof": "A valid DPoP proof for this request is required.",
+    "insufficient_scope": "The access token does not hold the scope this operation needs.",
+}
+_STATUS = {"invalid_request": 400, "invalid_token": 401, "invalid_dpop_proof": 401, "insufficient_scope": 403}
+
+
+class ProtectedRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """What authentication needs of a request: header values once per field line, path and query raw as they came."""
+
+    method: str
+    raw_path: str
+    query: str = ""
+    authorizations: tuple[str, ...] = ()
+    proofs: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"ProtectedRequest(method={self.method!r})"
+
+
+class Trust(msgspec.Struct, frozen=True, kw_only=True):
+    """Whom a resource server believes: issuers with their public keys, its own resource URL, its metadata's URL."""
+
+    issuers: Mapping[str, tuple[VerifyingKey, ...]]
+    resource: str
+    metadata_url: str
+
+
+class VerifiedToken(msgspec.Struct, frozen=True, kw_only=True):
+    """A caller's token and proof, verified. `claims` must be claimed with the ledger entry; the rows it names re-read.
+
+    `assertion_digest` is SHA-256 of the client's signed assertion the token was given for; times are Unix seconds.
+    """
+
+    client_id: str
+    organisation: str
+    scopes: frozenset[str]
+    token_id: str
+    key_thumbprint: str
+    assertion_digest: bytes
+    officer: Officer | None
+    claims: tuple[Claim, ...]
+    expires_at: int
+
+
+class Challenge(msgspec.Struct, frozen=True, kw_only=True):
+    """The refusal to send: RFC 6750 and 9449 shapes; `reason` is for logs only."""
+
+    status: int
+    body: Mapping[str, str]
+    headers: tuple[tuple[str, str], ...]
+    reason: Reason
+
+
+def authenticate(request: ProtectedRequest, trust: Trust, *, now: int) -> VerifiedToken | Challenge:
+    """Who calls, or the challenge.
+
+    1 exactly one credential, in the header · 2 DPoP scheme; Bearer is a downgrade · 3 token by a trusted issuer, for
+    us, in time, bound to a key · 4 exactly one proof by that key for this method, URL and token.
+    """
+    token = _credential(request)
+    if isinstance(token, Reason):
+        return challenge(_CREDENTIAL_ERRORS.get(token), token, trust=trust)
+    expectation = Expectation(
+        types=_EXPECTED_TYPES,
+        now=now,
+        lifetime=TOKEN_LIFETIME,
+        issuers=trust.issuers,
+        audience=trust.resource,
+        audience_list=True,
+    )
+    claims = verify(token, expectation)
+    verified = claims if isinstance(claims, Reason) else _read_token(claims)
+    if isinstance(verified, Reason):
+        return challenge("invalid_token", verified, trust=trust)
+    url = trust.resource.rstrip("/") + request.raw_path
+    target = ProofTarget(method=request.method, url=url, access_token=token, thumbprint=verified.key_thumbprint)
+    proof = verify_proof(request.proofs, target, now=now)
+    if isinstance(proof, Reason):
+        return challenge("invalid_dpop_proof", proof, trust=trust)
+    return msgspec.structs.replace(verified, claims=(proof_claim(proof),))
+
+
+def authorise(token: VerifiedToken, trust: Trust, *, scope: str) -> VerifiedToken | Challenge:
+    """The same token if it holds exactly that scope, else 403 with the scope's name (RFC 6750 section 3.1)."""
+    if scope in token.scopes:
+        return token
+    return challenge("insufficient_scope", Reason.SCOPE_MISSING, trust=trust, scope=scope)
+
+
+def challenge(error: str | None, reason: Reason, *, trust: Trust, scope: str | None = None) -> Challenge:
+    """The answer for an error code; None is a request that showed no credentials, which is told none."""
+    parameters = {
+        "error": error,
+        "error_description": None if error is None else _TEXTS[error],
+        "scope": scope,
+        "algs": " ".join(ALGORITHMS),
+        "resource_metadata": trust.metadata_url,
+    }
+    value = "DPoP " + ", ".join(f'{name}="{text}"' for name, text in parameters.items() if text is not None)
+    body = {} if error is None else {"error": error, "error_description": _TEXTS[error]}
+    headers = (("WWW-Authenticate", value), ("Content-Type", "application/json"), ("Cache-Control", "no-store"))
+    return Challenge(status=401 if error is None else _STATUS[error], body=body, headers=headers, reason=reason)
+
+
+_CREDENTIAL_ERRORS = {
+    Reason.SEVERAL_CREDENTIALS: "invalid_request",
+    Reason.TOKEN_IN_QUERY: "invalid_request",
+    Reason.BEARER: "invalid_token",
+}
+
+
+def _credential(request: ProtectedRequest) -> str | Reason:
+    names = [pair.partition("=")[0] for pair in request.query.split("&")]
+    if "access_token" in names:
+        return Reason.TOKEN_IN_QUERY
+    if len(request.authorizations) != 1:
+        return Reason.SEVERAL_CREDENTIALS if request.authorizations else Reason.NO_CREDENTIALS
+    scheme, _, token = request.authorizations[0].partition(" ")
+    if scheme.lower() == "bearer":
+        return Reason.BEARER
+    return token.strip(" ") if scheme.lower() == "dpop" else Reason.SCHEME
+
+
+def _read_token(claims: Claims) -> VerifiedToken | Reason:
+    members = claims.members
+    bound = members.get("cnf")
+    thumbprint = bound.get("jkt") if isinstance(bound, dict) else None
+    if not isinstance(thumbprint, str):
+        return Reason.NOT_BOUND
+    client_id, organisation, scope = members.get("client_id"), members.get("sub"), members.get("scope", "")
+    if not isinstance(client_id, str) or not isinstance(organisation, str) or not isinstance(scope, str):
+        return Reason.TOKEN_CLAIMS
+    assertion = decode(str(members.get("asrt", "")))
+    if isinstance(assertion, Reason) or len(assertion) != _DIGEST_BYTES:
+        return Reason.TOKEN_CLAIMS
+    details = read_details(members.get("authorization_details"))
+    if isinstance(details, Reason) or details.organisation != organisation:
+        return Reason.TOKEN_CLAIMS
+    return VerifiedToken(
+        client_id=client_id,
+        organisation=organisation,
+        scopes=frozenset(scope.split()),
+        token_id=claims.jti,
+        key_thumbprint=thumbprint,
+        assertion_digest=assertion,
+        officer=details.officer,
+        claims=(),
+        expires_at=claims.expires_at,
+    )

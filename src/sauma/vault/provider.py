@@ -1,0 +1,119 @@
+"""Where keys live: the protocol every key store is held to, and the store of the local key ring file."""
+
+import hmac
+from typing import Protocol
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from sauma.vault.encoding import refused
+from sauma.vault.keyring import Keyring
+from sauma.vault.keys import MACS, WRAPPING, KeyPurpose, KeyRef, KeyState, Random, Secret
+
+_SALT_LENGTH = 16
+_ONE_USE_NONCE = bytes(12)
+
+
+class Provider(Protocol):
+    """A key store: keys are named, never handed out; anything amiss is SealError, an unreachable store Unavailable."""
+
+    def current(self, purpose: KeyPurpose) -> KeyRef:
+        """The newest enabled key of a purpose: what new values are made with."""
+        ...
+
+    def wrap(self, key: KeyRef, blob: bytes, context: bytes) -> bytes:
+        """The blob encrypted, bound to the context."""
+        ...
+
+    def unwrap(self, key: KeyRef, blob: bytes, context: bytes) -> bytes:
+        """The blob back, under the very same context only."""
+        ...
+
+    def mac(self, key: KeyRef, message: bytes) -> bytes:
+        """HMAC-SHA-256 of the message, 32 bytes."""
+        ...
+
+    def state(self, key: KeyRef) -> KeyState:
+        """Whether the key may be used now."""
+        ...
+
+    def health(self) -> bool:
+        """Whether every purpose has an enabled key."""
+        ...
+
+
+class LocalProvider:
+    """The provider over a key ring file: for development, tests and small pilots; keys are in this process's memory."""
+
+    def __init__(self, keyring: Keyring, *, random: Random) -> None:
+        self._keyring = keyring
+        self._random = random
+
+    def current(self, purpose: KeyPurpose) -> KeyRef:
+        """The newest enabled key of a purpose.
+
+        Raises:
+            SealError: the purpose has none.
+        """
+        versions = [k.version for k in self._keyring.keys if k.purpose is purpose and k.state is KeyState.ENABLED]
+        if not versions:
+            raise refused()
+        return KeyRef(purpose=purpose, version=max(versions))
+
+    def wrap(self, key: KeyRef, blob: bytes, context: bytes) -> bytes:
+        """A 16-byte salt and AES-256-GCM under HMAC-SHA-256(key, context ‖ salt), the context again as AAD.
+
+        A key of its own for every wrap lifts the 2**32 limit of random nonces under one key (SP 800-38D section 8.3).
+
+        Raises:
+            SealError: key disabled, absent or of a purpose that does not wrap.
+        """
+        salt = self._random(_SALT_LENGTH)
+        return salt + self._cipher(key, context + salt).encrypt(_ONE_USE_NONCE, blob, context)
+
+    def unwrap(self, key: KeyRef, blob: bytes, context: bytes) -> bytes:
+        """The blob back.
+
+        Raises:
+            SealError: another context or key, altered, or the key is disabled, absent or does not wrap.
+        """
+        cipher = self._cipher(key, context + blob[:_SALT_LENGTH])
+        try:
+            opened = cipher.decrypt(_ONE_USE_NONCE, blob[_SALT_LENGTH:], context)
+        except InvalidTag:
+            opened = None
+        if opened is None:
+            raise refused()
+        return opened
+
+    def mac(self, key: KeyRef, message: bytes) -> bytes:
+        """HMAC-SHA-256 of the message.
+
+        Raises:
+            SealError: key disabled, absent or of a purpose that makes no MAC.
+        """
+        if key.purpose not in MACS:
+            raise refused()
+        return hmac.digest(self._secret(key).material, message, "sha256")
+
+    def state(self, key: KeyRef) -> KeyState:
+        """Whether the key may be used now."""
+        return self._keyring.state(key)
+
+    def health(self) -> bool:
+        """Whether every purpose has an enabled key."""
+        enabled = {k.purpose for k in self._keyring.keys if k.state is KeyState.ENABLED}
+        return enabled == set(KeyPurpose)
+
+    def _cipher(self, key: KeyRef, derivation: bytes) -> AESGCM:
+        """The cipher of one wrap."""
+        if key.purpose not in WRAPPING:
+            raise refused()
+        return AESGCM(hmac.digest(self._secret(key).material, derivation, "sha256"))
+
+    def _secret(self, key: KeyRef) -> Secret:
+        """The material of an enabled key."""
+        found = self._keyring.find(key)
+        if found is None or found.state is not KeyState.ENABLED:
+            raise refused()
+        return found.material

@@ -1,0 +1,274 @@
+"""The input gate: nothing reaches a use case that two parsers could read in two ways, and no route is open by silence.
+
+Before msgspec: size, media type, UTF-8 without BOM, no NUL, depth, no repeated key, only finite numbers.
+After it: clean text. A refusal names schema members and indexes only; the input is never echoed (S-9, S-10, S-18).
+"""
+
+import itertools
+import json
+import math
+import re
+from collections.abc import Collection, Generator
+from typing import Any, NoReturn, TypeVar
+from urllib.parse import unquote_to_bytes
+
+import msgspec
+from litestar.connection import ASGIConnection
+from litestar.dto import AbstractDTO, DTOFieldDefinition
+from litestar.handlers import BaseRouteHandler
+from litestar.typing import FieldDefinition
+
+from sauma.core.errors import BadRequest
+from sauma.core.intake import bad_request, is_clean, members_of
+from sauma.core.people import looks_like_hetu
+from sauma.core.resources import RECORD_MEMBERS
+
+BODY_LIMIT = 64 * 1024
+DEPOSITS_LIMIT = 1024 * 1024
+DEPTH_LIMIT = 16
+QUERY_LIMIT = 4096
+
+_T = TypeVar("_T")
+_MEDIA_TYPE = re.compile(r'application/json *(?:; *charset="?utf-8"? *)?', re.IGNORECASE)
+_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
+_NOT_A_BRACKET = bytes(set(range(256)) - set(b"[]{}"))
+_STEP = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
+_FATAL = re.compile("[\x00\ud800-\udfff]")
+_PARAMETER = re.compile(rb"[A-Za-z][A-Za-z0-9]*")
+_PERCENT = re.compile(rb"%(?![0-9A-Fa-f]{2})")
+_SEGMENT = re.compile(rb"[A-Za-z0-9._:~-]+")
+_DECODERS: dict[object, msgspec.json.Decoder[Any]] = {}
+
+
+def strict_decode(
+    raw: bytes,
+    type_: type[_T],
+    *,
+    content_type: str | None,
+    content_encoding: str | None = None,
+    limit: int = BODY_LIMIT,
+) -> _T:
+    """The body of a request as a value of its type.
+
+    Raises:
+        BadRequest: `too-large`, `unsupported-media-type`, `malformed-json`, `too-deep`, `unknown-property` or
+            `invalid-value`; nothing else for any bytes whatever.
+    """
+    if len(raw) > limit:
+        _refuse("too-large")
+    if content_encoding is not None or content_type is None or not _MEDIA_TYPE.fullmatch(content_type.strip()):
+        _refuse("unsupported-media-type")
+    plain = _parse(raw)
+    unclean = None if _plainly_clean(raw) else _first_unclean(plain, members_of(type_) | RECORD_MEMBERS)
+    try:
+        decoded: _T = _decoder(type_).decode(raw)
+    except msgspec.ValidationError as error:
+        raise bad_request(error, type_) from None
+    except msgspec.DecodeError:
+        _refuse("malformed-json")
+    if unclean is not None:
+        _refuse("invalid-value", unclean)
+    return decoded
+
+
+def strict_query(query: bytes, allowed: Collection[str]) -> dict[str, str]:
+    """The query parameters, each of `allowed` at most once, none empty, none HETU-shaped.
+
+    Raises:
+        BadRequest: `invalid-value`, pointing at `/query/<name>` where the name is one of `allowed`.
+    """
+    found: dict[str, str] = {}
+    if len(query) > QUERY_LIMIT:
+        _refuse("invalid-value")
+    for pair in query.split(b"&") if query else ():
+        raw_name, _, raw_value = pair.partition(b"=")
+        name = raw_name.decode() if _PARAMETER.fullmatch(raw_name) else ""
+        if name not in allowed:
+            _refuse("invalid-value")
+        value = _unquote(raw_value)
+        if name in found or not value or looks_like_hetu(value) or not is_clean(value) or "\n" in value:
+            _refuse("invalid-value", f"/query/{name}")
+        found[name] = value
+    return found
+
+
+def check_path(raw_path: bytes) -> None:
+    """Refuse a path that a proxy and we could read as two: encoded slashes, empty or dot segments, a trailing slash.
+
+    Raises:
+        BadRequest: `not-found`, or `invalid-value` for a segment that is HETU-shaped.
+    """
+    path = raw_path.partition(b"?")[0]
+    if path == b"/":
+        return
+    opening, *segments = path.split(b"/")
+    if opening or not segments:
+        _refuse("not-found")
+    for segment in segments:
+        plain = unquote_to_bytes(segment)
+        if not _SEGMENT.fullmatch(plain) or plain in {b".", b".."}:
+            _refuse("not-found")
+        if looks_like_hetu(plain.decode()):
+            _refuse("invalid-value")
+
+
+def stated_scope(opt: dict[str, Any]) -> str | None:
+    """The scope a route states, None for a route that says it is open to all.
+
+    Raises:
+        BadRequest: `scope-missing` where the route says neither, or both.
+    """
+    scope, opened = opt.get("scope"), opt.get("open")
+    if isinstance(scope, str) and scope and opened is None:
+        return scope
+    if scope is not None or opened is not True:
+        _refuse("scope-missing")
+    return None
+
+
+def default_deny(connection: ASGIConnection[Any, Any, Any, Any], route: BaseRouteHandler) -> None:
+    """The guard of every route: unambiguous path, a stated scope or openness, and only the query it states.
+
+    A route states `opt={"scope": "case:read"}` or `opt={"open": True}`, and its parameters as `"query": ("limit",)`.
+    The caller must still check the token against `stated_scope(route.opt)`.
+
+    Raises:
+        BadRequest: `not-found`, `scope-missing` or `invalid-value`.
+    """
+    scope = connection.scope
+    check_path(scope.get("raw_path") or scope["path"].encode())
+    stated_scope(route.opt)
+    strict_query(scope["query_string"], route.opt.get("query", ()))
+
+
+class StrictBody(AbstractDTO[Any]):
+    """Reads the `data` of a route through `strict_decode`: `@post(dto=StrictBody, return_dto=None)`.
+
+    `opt={"body_limit": DEPOSITS_LIMIT}` states another size than 64 KiB. Answers are not touched.
+    """
+
+    @classmethod
+    def create_for_field_definition(cls, field_definition: FieldDefinition, handler_id: str, *_: object) -> None:
+        """Nothing to build: the annotation of `data` is the type."""
+
+    @classmethod
+    def generate_field_definitions(cls, model_type: type[Any]) -> Generator[DTOFieldDefinition, None, None]:  # noqa: ARG003  # its place in the base class
+        """No fields are rewritten."""
+        yield from ()
+
+    @classmethod
+    def detect_nested_field(cls, field_definition: FieldDefinition) -> bool:  # noqa: ARG003  # the same
+        """No field is rewritten."""
+        return False
+
+    @classmethod
+    def create_openapi_schema(cls, field_definition: FieldDefinition, handler_id: str, schema_creator: Any) -> Any:  # noqa: ANN401, ARG003  # Litestar's private types
+        """The schema of the annotation itself."""
+        return schema_creator.for_field_definition(field_definition)
+
+    def decode_bytes(self, value: bytes) -> Any:  # noqa: ANN401  # of the type the route names
+        """The decoded body."""
+        connection = self.asgi_connection
+        route = connection.route_handler
+        headers = connection.headers
+        content_types = headers.getall("content-type", [])
+        return strict_decode(
+            value,
+            route.parsed_data_field.annotation,
+            content_type=content_types[0] if len(content_types) == 1 else None,
+            content_encoding=headers.get("content-encoding"),
+            limit=route.opt.get("body_limit", BODY_LIMIT),
+        )
+
+
+def _refuse(code: str, *pointers: str) -> NoReturn:
+    raise BadRequest(code, pointers)
+
+
+def _decoder(type_: object) -> msgspec.json.Decoder[Any]:
+    if type_ not in _DECODERS:
+        _DECODERS[type_] = msgspec.json.Decoder(type_)
+    return _DECODERS[type_]
+
+
+def _parse(raw: bytes) -> object:
+    try:
+        text = raw.decode()
+        if text.startswith("\ufeff") or "\x00" in text:
+            _refuse("malformed-json")
+        if _depth(raw) > DEPTH_LIMIT:
+            _refuse("too-deep")
+        parsed: object = json.loads(
+            text, object_pairs_hook=_unique, parse_constant=_refuse_constant, parse_float=_finite
+        )
+    except ValueError:
+        _refuse("malformed-json")
+    return parsed
+
+
+def _depth(raw: bytes) -> int:
+    if raw.count(b"[") + raw.count(b"{") <= DEPTH_LIMIT:
+        return 0
+    brackets = _STRING.sub(b"", raw).translate(None, _NOT_A_BRACKET)
+    return max(itertools.accumulate(map(_STEP.__getitem__, brackets)), default=0)
+
+
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        message = "repeated key"
+        raise ValueError(message)
+    return found
+
+
+def _refuse_constant(_name: str) -> NoReturn:
+    message = "not a JSON number"
+    raise ValueError(message)
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if math.isinf(number):
+        message = "not a finite number"
+        raise ValueError(message)
+    return number
+
+
+def _plainly_clean(raw: bytes) -> bool:
+    return raw.isascii() and b"\\" not in raw and b"\x7f" not in raw
+
+
+def _first_unclean(value: object, known: frozenset[str]) -> str | None:
+    """Pointer of the first text that is not clean, cut where it leaves the schema; NUL and surrogates are malformed."""
+    for place, text in _texts(value, "", known):
+        if _FATAL.search(text):
+            _refuse("malformed-json")
+        if not is_clean(text):
+            return place
+    return None
+
+
+def _texts(value: object, place: str, known: frozenset[str] | None) -> Generator[tuple[str, str], None, None]:
+    """Every key and text with its pointer; below a key that is not `known` the pointer grows no further."""
+    match value:
+        case str():
+            yield place, value
+        case list():
+            for index, member in enumerate(value):
+                yield from _texts(member, place if known is None else f"{place}/{index}", known)
+        case dict():
+            for key, member in value.items():
+                yield place, key
+                within = known is not None and key in known
+                yield from _texts(member, f"{place}/{key}" if within else place, known if within else None)
+        case _:
+            return
+
+
+def _unquote(raw: bytes) -> str:
+    if _PERCENT.search(raw):
+        _refuse("invalid-value")
+    try:
+        return unquote_to_bytes(raw.replace(b"+", b" ")).decode()
+    except UnicodeDecodeError:
+        _refuse("invalid-value")

@@ -1,0 +1,201 @@
+"""The one mapping from errors to answers: `application/problem+json` (RFC 9457), never with input or internal text.
+
+Whatever is raised becomes a code of the closed list. What nobody foresaw becomes `internal` with nothing but an id;
+the log line of the same id tells the class and place of the error, not its message (attack S-12).
+"""
+
+import uuid
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+from litestar import Request, Response
+from litestar.enums import ScopeType
+from litestar.exceptions import HTTPException
+from litestar.types import ASGIApp, Receive, Scope, Send
+
+from sauma.core.errors import BadRequest, SaumaError, SealError, Unavailable
+from sauma.core.problems import STATUS, ProblemTexts, accepted_language, in_language
+from sauma.web.logs import Log, error_origin
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER_SECONDS = "1"
+
+ExceptionMap = dict[int | type[Exception], Callable[[Request[Any, Any, Any], Any], Response[bytes]]]
+
+_CODE_OF_STATUS = {
+    HTTPStatus.BAD_REQUEST: "malformed-json",
+    HTTPStatus.FORBIDDEN: "scope-missing",
+    HTTPStatus.NOT_FOUND: "not-found",
+    HTTPStatus.METHOD_NOT_ALLOWED: "method-not-allowed",
+    HTTPStatus.NOT_ACCEPTABLE: "not-acceptable",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "too-large",
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "unsupported-media-type",
+    HTTPStatus.TOO_MANY_REQUESTS: "rate-limited",
+    HTTPStatus.SERVICE_UNAVAILABLE: "overloaded",
+}
+_TRY_AGAIN = frozenset({"idempotency-key-in-progress", "rate-limited"} | {c for c, s in STATUS.items() if s > 500})  # noqa: PLR2004  # 503 and 504
+_LAST_WORDS = b'{"type":"about:blank","title":"Internal error","status":500,"code":"internal"}'
+
+
+class PointedError(msgspec.Struct, frozen=True, kw_only=True):
+    """One place of the request that does not fit, by schema members and indexes."""
+
+    pointer: str
+    code: str
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """The members of a problem (RFC 9457 section 3 and our extensions)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    code: str
+    decision_id: str | None = None
+    remedy: str | None = None
+    errors: tuple[PointedError, ...] = ()
+
+
+class ProblemWriter:
+    """Writes problems in the caller's language; one per application.
+
+    `public_url` is the base of problem types; `new_id` makes the id an answer and its log line share.
+    """
+
+    def __init__(self, texts: ProblemTexts, *, public_url: str, log: Log, new_id: Callable[[], uuid.UUID]) -> None:
+        self._texts = texts.codes
+        self._types = public_url.rstrip("/") + "/v1/problems/"
+        self._log = log
+        self._new_id = new_id
+
+    def response(
+        self,
+        request: Request[Any, Any, Any],
+        code: str,
+        *,
+        pointers: tuple[str, ...] = (),
+        decision_id: str | None = None,
+        cause: BaseException | None = None,
+    ) -> Response[bytes]:
+        """The answer for a code, and the log line of its id; `cause` is named in the line by class and place only."""
+        instance = self._new_id()
+        language = accepted_language(request.headers.get("accept-language"))
+        problem = self.problem(code, language, instance=instance, pointers=pointers, decision_id=decision_id)
+        self._tell(request, problem, instance, cause)
+        headers = {"Cache-Control": "no-store", "Content-Language": language}
+        if code in _TRY_AGAIN:
+            headers["Retry-After"] = RETRY_AFTER_SECONDS
+        if isinstance(cause, HTTPException) and code == "method-not-allowed":
+            headers["Allow"] = (cause.headers or {}).get("allow", "")
+        return Response(
+            msgspec.json.encode(problem), status_code=problem.status, media_type=MEDIA_TYPE, headers=headers
+        )
+
+    def problem(
+        self,
+        code: str,
+        language: str,
+        *,
+        instance: uuid.UUID,
+        pointers: tuple[str, ...] = (),
+        decision_id: str | None = None,
+    ) -> Problem:
+        """The problem itself, as `/v1/problems/{code}` and the answers show it."""
+        text = self._texts[code]
+        return Problem(
+            type=self._types + code,
+            title=in_language(text.title, language),
+            status=STATUS[code],
+            detail=in_language(text.detail, language),
+            instance=instance.urn,
+            code=code,
+            decision_id=decision_id,
+            remedy=in_language(text.remedy, language),
+            errors=tuple(PointedError(pointer=pointer, code=code) for pointer in pointers),
+        )
+
+    def exception_map(self) -> ExceptionMap:
+        """What the application registers as `exception_handlers`."""
+        return {
+            BadRequest: self._refused,
+            Unavailable: self._unavailable,
+            SealError: self._unforeseen,
+            SaumaError: self._unforeseen,
+            HTTPException: self._http,
+            Exception: self._unforeseen,
+        }
+
+    def _refused(self, request: Request[Any, Any, Any], error: BadRequest) -> Response[bytes]:
+        if error.code not in STATUS:
+            return self._unforeseen(request, error)
+        return self.response(request, error.code, pointers=error.pointers)
+
+    def _unavailable(self, request: Request[Any, Any, Any], error: Unavailable) -> Response[bytes]:
+        if error.code not in STATUS:
+            return self._unforeseen(request, error)
+        return self.response(request, error.code, cause=error)
+
+    def _http(self, request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
+        code = _CODE_OF_STATUS.get(HTTPStatus(error.status_code), "internal")
+        if code == "malformed-json" and _names_a_parameter(error.extra):
+            code = "invalid-value"
+        return self.response(request, code, cause=error)
+
+    def _unforeseen(self, request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+        return self.response(request, "internal", cause=error)
+
+    def _tell(
+        self, request: Request[Any, Any, Any], problem: Problem, instance: uuid.UUID, cause: BaseException | None
+    ) -> None:
+        keys: dict[str, object] = {
+            "requestId": request.scope.get("state", {}).get("request_id"),
+            "instance": instance,
+            "route": request.scope.get("path_template") or "unmatched",
+            "method": request.method,
+            "status": problem.status,
+        }
+        if problem.code == "internal" and cause is not None:
+            event = "seal-refused" if isinstance(cause, SealError) else "internal-error"
+            self._log.error(event, **keys, **error_origin(cause))
+        elif problem.status > HTTPStatus.INTERNAL_SERVER_ERROR:
+            self._log.error("dependency-unavailable", **keys, code=problem.code)
+        else:
+            self._log.info("problem-answered", **keys, code=problem.code)
+
+
+class LastResort:
+    """The outermost ASGI layer: an error that escapes even the problem answers ends in a fixed text and a log line."""
+
+    def __init__(self, app: ASGIApp, *, log: Log) -> None:
+        self._app = app
+        self._log = log
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on; if anything is raised before the answer began, answer 500; never let a traceback be printed."""
+        if scope["type"] != ScopeType.HTTP:
+            await self._app(scope, receive, send)
+            return
+        begun = False
+
+        async def watched(message: Any) -> None:  # noqa: ANN401  # any ASGI message
+            nonlocal begun
+            begun = begun or message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watched)
+        except Exception as error:  # noqa: BLE001  # the one broad except of the product
+            self._log.error("last-resort", **error_origin(error))
+            if not begun:
+                headers = [(b"content-type", MEDIA_TYPE.encode()), (b"cache-control", b"no-store")]
+                await send({"type": "http.response.start", "status": 500, "headers": headers})
+                await send({"type": "http.response.body", "body": _LAST_WORDS, "more_body": False})
+
+
+def _names_a_parameter(extra: object) -> bool:
+    parts = extra if isinstance(extra, list) else []
+    return any(isinstance(part, dict) and part.get("source") in {"query", "path", "header", "cookie"} for part in parts)
