@@ -282,3 +282,9 @@ def test_the_claims_name_client_and_key_so_that_nobody_burns_anothers(baseline: 
         baseline.now + 70,
         baseline.now + 70,
     )
+
+
+def test_an_assertion_is_honoured_and_remembered_for_300_seconds_whatever_it_states(baseline: Any) -> None:
+    answer = baseline.ask(**asserted(baseline, members={"exp": baseline.now + 3600}))
+    kept = {claim.kind: claim.expires_at for claim in answer.claims}
+    assert kept[ClaimKind.ASSERTION] == baseline.now + 310

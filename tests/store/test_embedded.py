@@ -219,6 +219,7 @@ def test_the_last_to_leave_stops_it(home: pathlib.Path) -> None:
         other.stdout.readline()
         with embedded.start(home, binaries=BINARIES) as mine:
             mine.stop()
+            assert ask(maintenance(mine), "SELECT 1") == 1
             again = embedded.start(home, binaries=BINARIES)
             assert ask(maintenance(again), "SELECT 1") == 1
             other.stdin.close()
@@ -269,7 +270,9 @@ def test_a_dead_server_that_nobody_reaped_is_not_taken_for_a_running_one(home: p
     with embedded.start(home, binaries=BINARIES) as cluster:
         note = cluster.database_directory / "postmaster.pid"
         lines = note.read_text().splitlines()
-    with subprocess.Popen([sys.executable, "-c", ""]) as zombie:
+    runs_as = places._identity()
+    drop = {"user": runs_as.uid, "group": runs_as.gid, "extra_groups": []} if runs_as.drop else {}
+    with subprocess.Popen(["/bin/sh", "-c", ":"], **drop) as zombie:
         os.waitid(os.P_PID, zombie.pid, os.WEXITED | os.WNOWAIT)
         note.write_text("\n".join([str(zombie.pid), *lines[1:]]) + "\n")
         with embedded.start(home, binaries=BINARIES) as again:

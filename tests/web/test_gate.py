@@ -6,11 +6,13 @@ import tracemalloc
 import uuid
 from typing import Annotated
 
+import httpx
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from litestar import Litestar, get, post
+from litestar.params import FromPath, FromQuery, JSONBody
 from litestar.testing import TestClient
 
 from sauma.core.errors import BadRequest
@@ -40,13 +42,20 @@ class Body(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unk
     """A body with a member of every kind the contract knows."""
 
     name: Annotated[str, msgspec.Meta(max_length=40)] = ""
-    count: int = 0
+    count: Annotated[int, msgspec.Meta(ge=0, le=10**6)] = 0
     flag: bool = False
     code: Annotated[str, msgspec.Meta(pattern="^[0-9]{3}$")] = "000"
     lines: Annotated[tuple[Line, ...], msgspec.Meta(max_length=3)] = ()
     necessity: dict[str, str] = {}
     subject: SubjectRef | None = None
     fields: msgspec.Raw = msgspec.Raw(b"{}")
+
+
+class Posted(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+    """The body of the routes below."""
+
+    name: str = ""
+    fields: str = ""
 
 
 JSON = "application/json"
@@ -109,8 +118,9 @@ BAD: dict[str, tuple[bytes, str, tuple[str, ...]]] = {
     "20 open arrays after a text with a bracket": (b'{"name":"]","fields":' + b"[" * 20, "too-deep", ()),
     # members
     "an unknown member": (b'{"' + M + b'":1}', "unknown-property", ("",)),
-    "an unknown member with a path in its name": (b'{"' + M + b' - at `$.name`":1}', "unknown-property", ("/name",)),
+    "an unknown member with a path in its name": (b'{"' + M + b' - at `$.name`":1}', "unknown-property", ("",)),
     "an unknown member pretending to a path": (b'{"x` - at `$.' + M + b'":1}', "unknown-property", ("",)),
+    "an unknown member pretending to a known path": (b'{"' + M + b'` - at `$.name":1}', "unknown-property", ("/name",)),
     "an unknown member deep inside": (
         b'{"lines":[{"rowText":"x"},{"rowText":"x","' + M + b'":1}]}',
         "unknown-property",
@@ -274,12 +284,12 @@ def test_pointers_name_only_members_of_the_schema(value: object) -> None:
         strict_decode(json.dumps(value).encode(), Body, content_type=JSON)
     except BadRequest as refused:
         parts = {part for pointer in refused.pointers for part in pointer.split("/")[1:]}
-        assert all(part in known or part.isdigit() for part in parts)  # noqa: PT017  # the pass case has no pointers
+        assert all(part in known or part.isdigit() for part in parts)
 
 
 HOSTILE = {
     "brackets": b"[]," * 20_000,
-    "an unterminated text of escaped quotes": b'"' + b'\\"' * 30_000,
+    "an unterminated text of escaped quotes": b"[" + b"[]," * 20 + b'"' + b'\\"' * 30_000,
     "backslashes": b'{"name":"' + b"\\" * 60_000,
     "quotes": b'"' * 60_000,
     "empty keys": b'{"' + b'":{"' * 15_000,
@@ -370,7 +380,7 @@ def test_paths(path: bytes, code: str | None) -> None:
 
 
 @post("/silent", dto=StrictBody, return_dto=None)
-async def silent(data: Body) -> None:
+async def silent(data: JSONBody[Posted]) -> None:
     """A route that says nothing."""
 
 
@@ -385,19 +395,19 @@ async def closed() -> None:
 
 
 @get("/open", opt={"open": True, "query": ("limit",)})
-async def opened(limit: int = 0) -> int:
+async def opened(limit: FromQuery[int] = 0) -> int:
     """A route open to all, with a query parameter."""
     return limit
 
 
 @post("/scoped/{record_id:uuid}", dto=StrictBody, return_dto=None, opt={"scope": "record:write"})
-async def scoped(data: Body, record_id: uuid.UUID) -> str:
+async def scoped(data: JSONBody[Posted], record_id: FromPath[uuid.UUID]) -> str:
     """A route that states its scope."""
     return data.name
 
 
 @post("/deposits", dto=StrictBody, return_dto=None, opt={"scope": "record:write", "body_limit": DEPOSITS_LIMIT})
-async def deposits(data: Body) -> str:
+async def deposits(data: JSONBody[Posted]) -> str:
     """A route that states a larger body."""
     return data.name
 
@@ -435,13 +445,6 @@ CALLS: dict[str, tuple[str, str, dict[str, object], int, str]] = {
         415,
         "unsupported-media-type",
     ),
-    "two media types": (
-        "POST",
-        f"/scoped/{ID}",
-        {"content": b"{}", "headers": [("content-type", JSON), ("content-type", "text/plain")]},
-        415,
-        "unsupported-media-type",
-    ),
     "an unknown member": ("POST", f"/scoped/{ID}", {"json": {"a": 1}}, 400, "unknown-property"),
     "a body too large": (
         "POST",
@@ -462,7 +465,15 @@ def test_the_gate_in_front_of_routes(method: str, path: str, extra: dict[str, ob
     assert told in answer.text
 
 
+@pytest.mark.parametrize("order", [1, -1])
+async def test_two_media_types_are_none(order: int) -> None:
+    headers = [("content-type", JSON), ("content-type", "text/plain")][::order]
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(APP), base_url="http://sauma.example") as client:
+        answer = await client.post(f"/scoped/{ID}", content=b"{}", headers=headers)
+    assert answer.status_code == 415
+
+
 def test_the_openapi_schema_of_a_body_is_that_of_its_type() -> None:
     schema = APP.openapi_schema.to_schema()
     body = schema["paths"]["/deposits"]["post"]["requestBody"]["content"][JSON]["schema"]
-    assert body == {"$ref": "#/components/schemas/Body"}
+    assert body == {"$ref": "#/components/schemas/Posted"}

@@ -150,7 +150,7 @@ def check_ytunnus(text: str) -> bool:
     if _YTUNNUS.fullmatch(text) is None:
         return False
     remainder = sum(int(digit) * weight for digit, weight in zip(text[:7], _YTUNNUS_WEIGHTS, strict=True)) % 11
-    return remainder != 1 and int(text[8]) == (11 - remainder if remainder else 0)
+    return int(text[8]) == (11 - remainder if remainder else 0)
 
 
 def looks_like_hetu(text: str) -> bool:

@@ -15,8 +15,9 @@ from sauma.core.resources import REGISTRY, Resource, check_identifiers
 from sauma.core.resources.persons import Person
 from sauma.core.resources.record import Record
 from sauma.exchange.answers import Done
+from sauma.exchange.append import note_read
 from sauma.exchange.ports import Plot, World, WriteUnit
-from sauma.exchange.record import Draft
+from sauma.exchange.record import Draft, receipt_member
 from sauma.exchange.rows import KnownSubject, RecordHead, RecordRow, SubjectKeys
 from sauma.exchange.subjects import other_subjects, subject_at
 from sauma.exchange.times import day_of
@@ -110,17 +111,20 @@ async def annul(world: World, call: Call, annulment: Annulment) -> Done:
     return await perform(world, call, effect)
 
 
-async def state_of(world: World, caller: Caller, resource: Resource, record: uuid.UUID) -> RecordHead:
-    """The controller's own record without its content.
+async def state_of(
+    world: World, caller: Caller, resource: Resource, record: uuid.UUID
+) -> tuple[RecordHead, dict[str, JsonValue]]:
+    """The controller's own record without its content, and the receipt of having looked.
 
     Raises:
         BadRequest: `not-found`, also for another controller's record.
     """
+    receipt = await note_read(world, caller, decision="record-state-read", refers=None)
     async with world.writes.transaction() as unit:
         head = await unit.record_state(caller.organisation, resource.name, record)
     if head is None:
         raise BadRequest("not-found")
-    return head
+    return head, receipt_member(world, receipt.entry, receipt.leaf_hash)
 
 
 async def _store(world: World, unit: WriteUnit, caller: Caller, deposit: Deposit) -> int:

@@ -30,7 +30,7 @@ from sauma.core.people import PersonIdentifier
 from sauma.exchange.answers import Refused
 from sauma.exchange.ports import Build, World
 from sauma.exchange.record import Draft, caller_basis, compose, month_of
-from sauma.exchange.refuse import committed
+from sauma.exchange.append import committed
 from sauma.exchange.render import common_members, disclosed_members, nothing_members
 from sauma.exchange.rows import Gathered, GatherKeys, Missed
 from sauma.exchange.times import day_of

@@ -7,15 +7,14 @@ import msgspec
 
 from sauma.core.canonical import JsonValue, canonical_bytes, structured_digest, uuid7
 from sauma.core.decision import Reason
-from sauma.core.disclosure import Receipt
 from sauma.core.errors import BadRequest, SealError
 from sauma.core.evidence import EventKind, unbase64url
 from sauma.core.parties import Caller, Officer
 from sauma.core.resources import BY_FIELD_ID
 from sauma.exchange.answers import Done
 from sauma.exchange.ports import AuditSessionRow, World, WriteUnit
-from sauma.exchange.record import Draft, caller_basis, compose, month_of, receipt_member
-from sauma.exchange.refuse import committed, refuse
+from sauma.exchange.record import Draft, month_of, receipt_member
+from sauma.exchange.append import note_read, refuse
 from sauma.exchange.rows import LedgerRow, ListKeys
 from sauma.exchange.times import rfc3339
 from sauma.exchange.write import Call, Effect, perform
@@ -58,7 +57,7 @@ async def list_disclosures(world: World, caller: Caller, search: DisclosureSearc
         raise BadRequest("invalid-value", ("/from", "/to"))
     context = _list_context(caller, search)
     after = _after(world, context, search.cursor)
-    receipt = await _read(world, caller, decision="disclosures-listed", refers=None)
+    receipt = await note_read(world, caller, decision="disclosures-listed", refers=None)
     cases = None
     if search.case_reference is not None:
         cases = tuple(
@@ -81,7 +80,7 @@ async def list_disclosures(world: World, caller: Caller, search: DisclosureSearc
     return {
         "disclosures": [_summary(world, row, caller) for row in page],
         "nextCursor": cursor,
-        "receipt": receipt_member(world, receipt),
+        "receipt": receipt_member(world, receipt.entry, receipt.leaf_hash),
     }
 
 
@@ -94,8 +93,8 @@ async def find_disclosure(world: World, caller: Caller, entry: uuid.UUID) -> dic
     row = await world.inspection.find_disclosure(caller.organisation, entry)
     if row is None:
         raise BadRequest("not-found")
-    receipt = await _read(world, caller, decision="disclosure-read", refers=entry)
-    return _summary(world, row, caller) | {"readReceipt": receipt_member(world, receipt)}
+    receipt = await note_read(world, caller, decision="disclosure-read", refers=entry)
+    return _summary(world, row, caller) | {"readReceipt": receipt_member(world, receipt.entry, receipt.leaf_hash)}
 
 
 class Erasure(msgspec.Struct, frozen=True, kw_only=True):
@@ -199,7 +198,7 @@ async def read_entry(
     )
     if not stands:
         await refuse(world, caller, Reason.AUDIT_SESSION_MISSING, officer=caller.officer, body=b"")
-    receipt = await _read(world, caller, decision="entry-read", refers=entry)
+    receipt = await note_read(world, caller, decision="entry-read", refers=entry)
     row = await world.inspection.inspect_entry(receipt, caller.organisation, entry)
     if row is None:
         raise BadRequest("not-found")
@@ -212,14 +211,8 @@ async def read_entry(
         "manifest": row.manifest.decode(),
         "fields": _field_paths(row),
         "payload": _payload(world, row),
-        "readReceipt": receipt_member(world, receipt),
+        "readReceipt": receipt_member(world, receipt.entry, receipt.leaf_hash),
     }
-
-
-async def _read(world: World, caller: Caller, *, decision: str, refers: uuid.UUID | None) -> Receipt:
-    draft = Draft(kind=EventKind.READ, caller=caller, decision=decision, officer=caller.officer, refers=refers)
-    _, build = compose(world, draft)
-    return committed(await world.ledger.append(build, caller.claims, caller_basis(caller)))
 
 
 def _summary(world: World, row: LedgerRow, caller: Caller) -> dict[str, JsonValue]:
@@ -239,9 +232,7 @@ def _summary(world: World, row: LedgerRow, caller: Caller) -> dict[str, JsonValu
         "provisions": list(leaf.provisions),
         "caseReference": reference,
         "fields": _field_paths(row),
-        "receipt": receipt_member(
-            world, Receipt(entry=row.id, leaf_hash=row.leaf_hash, recorded_at=row.recorded_at)
-        ),
+        "receipt": receipt_member(world, row.id, row.leaf_hash),
     }
 
 

@@ -259,7 +259,7 @@ class Vault(Protocol):
         """An entry's payload back, checked against the leaf's commitment."""
         ...
 
-    def sign_receipt(self, receipt: Receipt) -> tuple[str, str]:
+    def sign_receipt(self, entry: uuid.UUID, leaf_hash: bytes) -> tuple[str, str]:
         """Key id and signature of a receipt."""
         ...
 

@@ -11,7 +11,6 @@ import uuid
 import msgspec
 
 from sauma.core.canonical import JsonValue, canonical_bytes, digest, structured_digest, uuid7
-from sauma.core.disclosure import Receipt
 from sauma.core.evidence import Entry, EventKind, LedgerEvent, ManifestRow, Position
 from sauma.core.evidence import leaf_bytes, manifest_bytes, side_bytes
 from sauma.core.matters import BasisVersions
@@ -112,12 +111,12 @@ def caller_basis(caller: Caller) -> BasisVersions:
     )
 
 
-def receipt_member(world: World, receipt: Receipt) -> dict[str, JsonValue]:
+def receipt_member(world: World, entry: uuid.UUID, leaf_hash: bytes) -> dict[str, JsonValue]:
     """The receipt as answers carry it: entry, leaf hash, key id and Ed25519 signature, made after commit."""
-    kid, signature = world.vault.sign_receipt(receipt)
+    kid, signature = world.vault.sign_receipt(entry, leaf_hash)
     return {
-        "entryId": str(receipt.entry),
-        "leafHash": structured_digest(receipt.leaf_hash),
+        "entryId": str(entry),
+        "leafHash": structured_digest(leaf_hash),
         "kid": kid,
         "signature": signature,
     }

@@ -58,7 +58,7 @@ def common_members(
             for s in gathered.sources
         ],
         "eraseBy": (day + dt.timedelta(days=days)).isoformat() if days else None,
-        "receipt": receipt_member(world, receipt),
+        "receipt": receipt_member(world, receipt.entry, receipt.leaf_hash),
     }
 
 

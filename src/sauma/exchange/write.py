@@ -15,7 +15,7 @@ from sauma.core.parties import Caller
 from sauma.exchange.answers import Done, ProofReplayed
 from sauma.exchange.ports import World, WriteUnit
 from sauma.exchange.record import Draft, caller_basis, compose
-from sauma.exchange.refuse import committed
+from sauma.exchange.append import committed
 from sauma.exchange.rows import Stored, Written
 
 

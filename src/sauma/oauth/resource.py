@@ -48,10 +48,12 @@ class Trust(msgspec.Struct, frozen=True, kw_only=True):
 class VerifiedToken(msgspec.Struct, frozen=True, kw_only=True):
     """A caller's token and proof, verified. `claims` must be claimed with the ledger entry; the rows it names re-read.
 
+    `client_version` is the registration the token was given under, compared again at every append.
     `assertion_digest` is SHA-256 of the client's signed assertion the token was given for; times are Unix seconds.
     """
 
     client_id: str
+    client_version: int
     organisation: str
     scopes: frozenset[str]
     token_id: str
@@ -97,7 +99,7 @@ def authenticate(request: ProtectedRequest, trust: Trust, *, now: int) -> Verifi
     proof = verify_proof(request.proofs, target, now=now)
     if isinstance(proof, Reason):
         return challenge("invalid_dpop_proof", proof, trust=trust)
-    return msgspec.structs.replace(verified, claims=(proof_claim(proof),))
+    return VerifiedToken(**(msgspec.structs.asdict(verified) | {"claims": (proof_claim(proof),)}))
 
 
 def authorise(token: VerifiedToken, trust: Trust, *, scope: str) -> VerifiedToken | Challenge:
@@ -150,6 +152,9 @@ def _read_token(claims: Claims) -> VerifiedToken | Reason:
     client_id, organisation, scope = members.get("client_id"), members.get("sub"), members.get("scope", "")
     if not isinstance(client_id, str) or not isinstance(organisation, str) or not isinstance(scope, str):
         return Reason.TOKEN_CLAIMS
+    version = members.get("client_version")
+    if not isinstance(version, int) or isinstance(version, bool):
+        return Reason.TOKEN_CLAIMS
     assertion = decode(str(members.get("asrt", "")))
     if isinstance(assertion, Reason) or len(assertion) != _DIGEST_BYTES:
         return Reason.TOKEN_CLAIMS
@@ -158,6 +163,7 @@ def _read_token(claims: Claims) -> VerifiedToken | Reason:
         return Reason.TOKEN_CLAIMS
     return VerifiedToken(
         client_id=client_id,
+        client_version=version,
         organisation=organisation,
         scopes=frozenset(scope.split()),
         token_id=claims.jti,

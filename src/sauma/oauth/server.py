@@ -175,6 +175,7 @@ class _Steps:
             "jti": granted.token_id,
             "cnf": {"jkt": granted.key_thumbprint},
             "asrt": encode(granted.assertion_digest),
+            "client_version": granted.client_version,
             "authorization_details": details,
         }
         return {

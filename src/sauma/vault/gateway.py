@@ -2,7 +2,7 @@
 
 import uuid
 
-from sauma.core.disclosure import Opened, Receipt, Sealed
+from sauma.core.disclosure import Opened, Sealed
 from sauma.core.fields import Padding, Sensitivity
 from sauma.core.people import IdentifierKind, PersonIdentifier
 from sauma.exchange.ports import Plot
@@ -112,10 +112,10 @@ class VaultGateway:
         sealed = SealedPayload(ciphertext=ciphertext, wrapped_key=wrapped_key, commitment=commitment)
         return self._vault.open_payload(entry, sealed)
 
-    def sign_receipt(self, receipt: Receipt) -> tuple[str, str]:
+    def sign_receipt(self, entry: uuid.UUID, leaf_hash: bytes) -> tuple[str, str]:
         """Key id and signature of a receipt."""
         signer = self._vault.receipts
-        return signer.kid, signer.sign(receipt.entry, receipt.leaf_hash)
+        return signer.kid, signer.sign(entry, leaf_hash)
 
     def seal_cursor(self, context: str, content: bytes) -> str:
         """An opaque signed cursor bound to its context."""

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from sauma.core.confidential import Confidential
+from sauma.core.people import Confidential
 from sauma.core.people import CASE_REFERENCE_PATTERN, SubjectRef
 
 CaseReference = Annotated[str, msgspec.Meta(pattern=CASE_REFERENCE_PATTERN, max_length=64)]
@@ -28,7 +28,9 @@ class OfficerBody(Confidential, frozen=True, kw_only=True, rename="camel", forbi
     responsible_unit: Word | None = None
 
 
-class PeriodBody(msgspec.Struct, frozen=True, kw_only=True, rename={"first": "from", "last": "to"}, forbid_unknown_fields=True):
+class PeriodBody(
+    msgspec.Struct, frozen=True, kw_only=True, rename={"first": "from", "last": "to"}, forbid_unknown_fields=True
+):
     """From one day to another, both included; whole months count."""
 
     first: dt.date
@@ -121,8 +123,13 @@ class PriorInformationBody(Confidential, frozen=True, kw_only=True, rename="came
     officer: OfficerBody | None = None
 
 
-class IdentifierChangeBody(Confidential, frozen=True, kw_only=True, forbid_unknown_fields=True,
-                           rename={"old": "from", "new": "to", "effective_at": "effectiveAt"}):
+class IdentifierChangeBody(
+    Confidential,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename={"old": "from", "new": "to", "effective_at": "effectiveAt"},
+):
     """A person's identifier was corrected, changed, assigned, or two persons were wrongly linked."""
 
     old: SubjectRef

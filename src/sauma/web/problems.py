@@ -15,7 +15,8 @@ from litestar.enums import ScopeType
 from litestar.exceptions import HTTPException
 from litestar.types import ASGIApp, Receive, Scope, Send
 
-from sauma.core.errors import BadRequest, SaumaError, SealError, Unavailable
+from sauma.core.canonical import JsonValue
+from sauma.core.errors import BadRequest, SealError, Unavailable
 from sauma.core.problems import STATUS, ProblemTexts, accepted_language, in_language
 from sauma.web.logs import Log, error_origin
 
@@ -58,6 +59,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_de
     decision_id: str | None = None
     remedy: str | None = None
     errors: tuple[PointedError, ...] = ()
+    receipt: dict[str, JsonValue] | None = None
 
 
 class ProblemWriter:
@@ -78,13 +80,16 @@ class ProblemWriter:
         code: str,
         *,
         pointers: tuple[str, ...] = (),
-        decision_id: str | None = None,
+        receipt: dict[str, JsonValue] | None = None,
         cause: BaseException | None = None,
     ) -> Response[bytes]:
-        """The answer for a code, and the log line of its id; `cause` is named in the line by class and place only."""
+        """The answer for a code, and the log line of its id; `cause` is named in the line by class and place only.
+
+        `receipt` is the receipt of a recorded refusal; its entry is the decision's id.
+        """
         instance = self._new_id()
         language = accepted_language(request.headers.get("accept-language"))
-        problem = self.problem(code, language, instance=instance, pointers=pointers, decision_id=decision_id)
+        problem = self.problem(code, language, instance=instance, pointers=pointers, receipt=receipt)
         self._tell(request, problem, instance, cause)
         headers = {"Cache-Control": "no-store", "Content-Language": language}
         if code in _TRY_AGAIN:
@@ -102,7 +107,7 @@ class ProblemWriter:
         *,
         instance: uuid.UUID,
         pointers: tuple[str, ...] = (),
-        decision_id: str | None = None,
+        receipt: dict[str, JsonValue] | None = None,
     ) -> Problem:
         """The problem itself, as `/v1/problems/{code}` and the answers show it."""
         text = self._texts[code]
@@ -113,7 +118,8 @@ class ProblemWriter:
             detail=in_language(text.detail, language),
             instance=instance.urn,
             code=code,
-            decision_id=decision_id,
+            decision_id=str(receipt["entryId"]) if receipt else None,
+            receipt=receipt,
             remedy=in_language(text.remedy, language),
             errors=tuple(PointedError(pointer=pointer, code=code) for pointer in pointers),
         )
@@ -123,8 +129,6 @@ class ProblemWriter:
         return {
             BadRequest: self._refused,
             Unavailable: self._unavailable,
-            SealError: self._unforeseen,
-            SaumaError: self._unforeseen,
             HTTPException: self._http,
             Exception: self._unforeseen,
         }

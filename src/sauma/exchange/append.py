@@ -1,5 +1,6 @@
-"""Refuse: record why not, then say it. A caller the law turns away finds the refusal in the ledger like any answer."""
+"""Append: the short entries. A refusal is recorded before it is said; a look at metadata is recorded before it is had."""
 
+import uuid
 from typing import NoReturn
 
 from sauma.core.decision import Reason
@@ -24,6 +25,13 @@ async def refuse(world: World, caller: Caller, reason: Reason, *, officer: Offic
     _, build = compose(world, draft)
     receipt = committed(await world.ledger.append(build, caller.claims, caller_basis(caller)))
     raise Refused(reason.value, receipt)
+
+
+async def note_read(world: World, caller: Caller, *, decision: str, refers: uuid.UUID | None) -> Receipt:
+    """Record that the caller looks at metadata or at an entry; the read comes after."""
+    draft = Draft(kind=EventKind.READ, caller=caller, decision=decision, officer=caller.officer, refers=refers)
+    _, build = compose(world, draft)
+    return committed(await world.ledger.append(build, caller.claims, caller_basis(caller)))
 
 
 def committed(appended: Receipt | Missed) -> Receipt:

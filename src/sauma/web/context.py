@@ -1,0 +1,244 @@
+"""What every route stands on: the edge's parts, the guard that lets nobody in by silence, and the answers' form."""
+
+import re
+import uuid
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import msgspec
+from litestar import Request, Response
+from litestar.connection import ASGIConnection
+from litestar.handlers import BaseRouteHandler
+
+from sauma.core.canonical import JsonValue, structured_digest
+from sauma.core.canonical import digest as sha256
+from sauma.core.decision import Reason
+from sauma.core.errors import BadRequest, SealError
+from sauma.core.parties import Caller, Officer, OfficerKind
+from sauma.core.people import PairwiseSubject, PersonIdentifier, SubjectRef
+from sauma.core.problems import ProblemTexts
+from sauma.exchange.answers import Done
+from sauma.exchange.ports import World
+from sauma.exchange.record import receipt_member
+from sauma.exchange.append import refuse
+from sauma.exchange.tokens import TokenDecision, TokenRequest
+from sauma.exchange.write import Call
+from sauma.web.bodies import OfficerBody
+from sauma.web.gate import default_deny, stated_scope
+
+AnyRequest = Request[Any, Any, Any]
+_KEY = re.compile(r"[A-Za-z0-9_-]{8,64}")
+_ETAG = re.compile(r'"([1-9][0-9]{0,8})"')
+
+
+class Credentials(msgspec.Struct, frozen=True, kw_only=True):
+    """What authentication needs of a request; header values once per field line."""
+
+    method: str
+    raw_path: str
+    query: str
+    authorizations: tuple[str, ...]
+    proofs: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        return "Credentials()"
+
+
+class Challenged(Exception):  # noqa: N818  # the 401 itself
+    """The caller is not who a protected route may serve: status, body and headers of RFC 6750 and 9449."""
+
+    def __init__(self, status: int, body: Mapping[str, object], headers: tuple[tuple[str, str], ...]) -> None:
+        super().__init__(status)
+        self.status = status
+        self.body = body
+        self.headers = headers
+
+
+class Edge(msgspec.Struct, frozen=True, kw_only=True):
+    """The parts the routes use, made in the composition root.
+
+    `authenticate` raises Challenged. `scope_challenge` and `token_challenge` make the WWW-Authenticate values.
+    """
+
+    world: World
+    authenticate: Callable[[Credentials], Caller]
+    token_challenge: Callable[[str], Challenged]
+    issue_token: Callable[[TokenRequest], Awaitable[TokenDecision]]
+    documents: Mapping[str, bytes]
+    public_url: str
+    problem_texts: ProblemTexts
+    ready: Callable[[], Awaitable[bool]]
+    version: str
+
+
+def edge_of(connection: ASGIConnection[Any, Any, Any, Any]) -> Edge:
+    """The edge of the running application."""
+    edge: Edge = connection.app.state.edge
+    return edge
+
+
+async def guard(connection: ASGIConnection[Any, Any, Any, Any], route: BaseRouteHandler) -> None:
+    """The one guard of every route: unambiguous request, then a verified caller who holds the route's scope.
+
+    Raises:
+        Challenged: no valid token and proof.
+        Refused: the scope is missing (recorded).
+    """
+    default_deny(connection, route)
+    scope = stated_scope(route.opt)
+    if scope is None:
+        return
+    edge = edge_of(connection)
+    headers = connection.scope["headers"]
+    caller = edge.authenticate(
+        Credentials(
+            method=str(connection.scope["method"]),
+            raw_path=connection.scope["raw_path"].decode("ascii", "replace").partition("?")[0],
+            query=connection.scope["query_string"].decode("ascii", "replace"),
+            authorizations=tuple(v.decode("latin-1") for k, v in headers if k.lower() == b"authorization"),
+            proofs=tuple(v.decode("latin-1") for k, v in headers if k.lower() == b"dpop"),
+        )
+    )
+    connection.scope["state"]["caller"] = caller
+    if scope not in caller.scopes and route.opt.get("or_scope") not in caller.scopes:
+        await refuse(edge.world, caller, Reason.SCOPE_MISSING, officer=caller.officer, body=b"")
+
+
+def caller_of(request: AnyRequest) -> Caller:
+    """The caller the guard let in."""
+    caller: Caller = request.scope["state"]["caller"]
+    return caller
+
+
+async def officer_of(request: AnyRequest, stated: OfficerBody | None) -> Officer:
+    """The officer in the body or in the token; both present must be equal.
+
+    Raises:
+        BadRequest: they differ, or the body's does not fit its kind.
+        Refused: neither names one (recorded).
+    """
+    caller = caller_of(request)
+    body = None if stated is None else _officer(stated)
+    if body is not None and caller.officer is not None and body != caller.officer:
+        raise BadRequest("invalid-value", ("/officer",))
+    officer = body or caller.officer
+    if officer is None:
+        await refuse(edge_of(request).world, caller, Reason.OFFICER_MISSING, officer=None, body=await request.body())
+    return officer
+
+
+def optional_officer(request: AnyRequest, stated: OfficerBody | None) -> Officer | None:
+    """As `officer_of`, for a use case that records the missing officer itself."""
+    caller = caller_of(request)
+    body = None if stated is None else _officer(stated)
+    if body is not None and caller.officer is not None and body != caller.officer:
+        raise BadRequest("invalid-value", ("/officer",))
+    return body or caller.officer
+
+
+def _officer(stated: OfficerBody) -> Officer:
+    if stated.kind == "process":
+        if stated.responsible_unit is None or stated.role is not None or stated.unit is not None:
+            raise BadRequest("invalid-value", ("/officer",))
+        unit, role, kind = stated.responsible_unit, "", OfficerKind.PROCESS
+    else:
+        if stated.unit is None or stated.role is None or stated.responsible_unit is not None:
+            raise BadRequest("invalid-value", ("/officer",))
+        unit, role, kind = stated.unit, stated.role, OfficerKind.PERSON
+    return Officer(kind=kind, id=stated.id, name=stated.name, role=role, unit=unit)
+
+
+def person_of(request: AnyRequest, subject: SubjectRef, *, pointer: str = "/subject") -> PersonIdentifier:
+    """The person a subject member names; the caller's own pairwise id is opened, never looked up.
+
+    Raises:
+        BadRequest: `invalid-value`.
+    """
+    world = edge_of(request).world
+    try:
+        resolved = subject.resolve(environment=world.environment)
+        if isinstance(resolved, PairwiseSubject):
+            kind, value = world.vault.resolve_pairwise(caller_of(request).organisation, resolved.subject_id)
+            return PersonIdentifier(kind=kind, value=value)
+    except (ValueError, SealError):
+        raise BadRequest("invalid-value", (pointer,)) from None
+    return resolved
+
+
+async def call_of(request: AnyRequest, route: str) -> Call:
+    """A write as it arrived, with its idempotency key.
+
+    Raises:
+        BadRequest: `idempotency-key-missing` or `invalid-value`.
+    """
+    keys = request.headers.getall("idempotency-key", [])
+    if not keys:
+        raise BadRequest("idempotency-key-missing")
+    if len(keys) != 1 or _KEY.fullmatch(keys[0]) is None:
+        raise BadRequest("invalid-value", ("/headers/Idempotency-Key",))
+    return Call(caller=caller_of(request), route=route, key=keys[0], body=await request.body())
+
+
+def expected_revision(request: AnyRequest) -> int | None:
+    """The revision in If-Match, None without the header.
+
+    Raises:
+        BadRequest: not one strong entity tag of ours.
+    """
+    values = request.headers.getall("if-match", [])
+    if not values:
+        return None
+    match = _ETAG.fullmatch(values[0]) if len(values) == 1 else None
+    if match is None:
+        raise BadRequest("invalid-value", ("/headers/If-Match",))
+    return int(match[1])
+
+
+def uuid_of(text: str, pointer: str) -> uuid.UUID:
+    """A UUID in its canonical spelling.
+
+    Raises:
+        BadRequest: `invalid-value`.
+    """
+    try:
+        value = uuid.UUID(text)
+    except ValueError:
+        raise BadRequest("invalid-value", (pointer,)) from None
+    if str(value) != text.lower():
+        raise BadRequest("invalid-value", (pointer,))
+    return value
+
+
+def done_response(request: AnyRequest, done: Done) -> Response[bytes]:
+    """A write's answer: its members and the receipt; a repeat says that it is one."""
+    world = edge_of(request).world
+    headers = {"Cache-Control": "no-store"}
+    if done.etag is not None:
+        headers["ETag"] = done.etag
+    if done.location is not None:
+        headers["Location"] = done.location
+    if done.replayed:
+        headers["Idempotent-Replayed"] = "true"
+    return json_response(
+        {**done.members, "receipt": receipt_member(world, done.entry, done.leaf_hash)},
+        status=done.status,
+        headers=headers,
+    )
+
+
+def json_response(
+    members: Mapping[str, JsonValue] | bytes, *, status: int = 200, headers: Mapping[str, str] | None = None
+) -> Response[bytes]:
+    """A JSON answer that no cache keeps."""
+    body = members if isinstance(members, bytes) else msgspec.json.encode(members)
+    return Response(
+        body,
+        status_code=status,
+        media_type="application/json",
+        headers={"Cache-Control": "no-store", **(headers or {})},
+    )
+
+
+def with_digest(body: bytes) -> dict[str, str]:
+    """Content-Digest of an answer that holds client data (RFC 9530)."""
+    return {"Content-Digest": structured_digest(sha256(body))}

@@ -1,0 +1,49 @@
+"""The main job over HTTP: `POST /v1/case-queries`."""
+
+from litestar import Response, post
+
+from sauma.core.decision import Form, Months
+from sauma.core.errors import BadRequest
+from sauma.exchange.disclose import CaseQuery, disclose
+from sauma.web.bodies import CaseQueryBody, PeriodBody
+from sauma.web.context import (
+    AnyRequest,
+    caller_of,
+    edge_of,
+    json_response,
+    optional_officer,
+    person_of,
+    with_digest,
+)
+from sauma.web.gate import StrictBody
+
+
+@post("/v1/case-queries", opt={"scope": "case:read"}, dto=StrictBody, return_dto=None, status_code=200)
+async def query_case(request: AnyRequest, data: CaseQueryBody) -> Response[bytes]:
+    """Ask for a client's minimal case data: a purpose and a case, never a law."""
+    query = CaseQuery(
+        caller=caller_of(request),
+        purpose=data.purpose,
+        case_reference=data.case_reference,
+        controller=data.controller,
+        person=person_of(request, data.subject),
+        officer=optional_officer(request, data.officer),
+        period=None if data.period is None else _months(data.period),
+        form=Form(data.form),
+        fields=data.fields,
+        necessity=data.necessity,
+        limit=data.limit,
+        cursor=data.cursor,
+        body=await request.body(),
+    )
+    disclosed = await disclose(edge_of(request).world, query)
+    return json_response(disclosed.body, headers=with_digest(disclosed.body))
+
+
+def _months(period: PeriodBody) -> Months:
+    if period.first > period.last:
+        raise BadRequest("invalid-value", ("/period",))
+    return Months(first=period.first.replace(day=1), last=period.last.replace(day=1))
+
+
+ROUTES = (query_case,)

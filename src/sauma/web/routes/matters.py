@@ -1,0 +1,79 @@
+"""The caller's own matters, what it told the client beforehand, and identifiers that changed."""
+
+from litestar import Response, post, put
+
+from sauma.core.errors import BadRequest
+from sauma.core.people import check_case_reference
+from sauma.exchange.identify import IdentifierChange, change_identifier
+from sauma.exchange.inform import Telling, inform
+from sauma.exchange.matters import MatterStatement, put_matter
+from sauma.web.bodies import IdentifierChangeBody, MatterBody, PriorInformationBody
+from sauma.web.context import (
+    AnyRequest,
+    call_of,
+    done_response,
+    edge_of,
+    expected_revision,
+    officer_of,
+    person_of,
+)
+from sauma.web.gate import StrictBody
+
+
+@put("/v1/matters/{case_reference:str}", opt={"scope": "matter:write"}, dto=StrictBody, return_dto=None)
+async def state_matter(request: AnyRequest, case_reference: str, data: MatterBody) -> Response[bytes]:
+    """Open, change or close the caller's own pending matter; closing needs no If-Match."""
+    if not check_case_reference(case_reference):
+        raise BadRequest("invalid-value", ("/path/caseReference",))
+    world = edge_of(request).world
+    if data.kind not in world.catalogue.codes["matterKinds"]:
+        raise BadRequest("invalid-value", ("/kind",))
+    call = await call_of(request, f"PUT /v1/matters/{case_reference}")
+    said = MatterStatement(
+        case_reference=case_reference,
+        person=person_of(request, data.subject),
+        kind=data.kind,
+        opened_at=data.opened_at.isoformat(),
+        state=data.state,
+        unit=data.unit,
+        officer=await officer_of(request, data.officer),
+        expected=expected_revision(request),
+    )
+    return done_response(request, await put_matter(world, call, said))
+
+
+@post("/v1/prior-informations", opt={"scope": "consent:write"}, dto=StrictBody, return_dto=None, status_code=201)
+async def record_prior_information(request: AnyRequest, data: PriorInformationBody) -> Response[bytes]:
+    """Record that the client was told beforehand (ToTuL 18 a.1 §)."""
+    world = edge_of(request).world
+    if data.language not in world.catalogue.codes["languages"]:
+        raise BadRequest("invalid-value", ("/language",))
+    if data.at > world.clock():
+        raise BadRequest("invalid-value", ("/at",))
+    call = await call_of(request, "POST /v1/prior-informations")
+    telling = Telling(
+        person=person_of(request, data.subject),
+        received_by=data.received_by,
+        text_version=data.text_version,
+        language=data.language,
+        told_at=data.at,
+        officer=await officer_of(request, data.officer),
+    )
+    return done_response(request, await inform(world, call, telling))
+
+
+@post("/v1/identifier-changes", opt={"scope": "record:write"}, dto=StrictBody, return_dto=None, status_code=201)
+async def record_identifier_change(request: AnyRequest, data: IdentifierChangeBody) -> Response[bytes]:
+    """Old and new identifier resolve to one subject among the caller's own records; `wrong-link` splits them."""
+    call = await call_of(request, "POST /v1/identifier-changes")
+    change = IdentifierChange(
+        old=person_of(request, data.old, pointer="/from"),
+        new=person_of(request, data.new, pointer="/to"),
+        reason=data.reason,
+        effective_at=data.effective_at,
+        officer=await officer_of(request, data.officer),
+    )
+    return done_response(request, await change_identifier(edge_of(request).world, call, change))
+
+
+ROUTES = (state_matter, record_prior_information, record_identifier_change)

@@ -1,0 +1,142 @@
+"""What is open to all: status, health, the purpose catalogue, problem pages, published keys and metadata."""
+
+import msgspec
+from litestar import Response, get
+
+from sauma.core.canonical import JsonValue, structured_digest
+from sauma.core.errors import BadRequest
+from sauma.core.problems import STATUS, accepted_language, in_language
+from sauma.core.purposes import Catalogue, Purpose
+from sauma.web.context import AnyRequest, edge_of, json_response
+
+OPEN = {"open": True}
+PUBLIC_CACHE = {"Cache-Control": "public, max-age=300"}
+
+
+@get("/v1/status", opt=OPEN)
+async def show_status(request: AnyRequest) -> Response[bytes]:
+    """Which environment and version this is, and under which catalogue it decides."""
+    edge = edge_of(request)
+    members: dict[str, JsonValue] = {
+        "environment": edge.world.environment.value,
+        "version": edge.version,
+        "catalogueDigest": structured_digest(edge.world.catalogue.digest),
+    }
+    return json_response(members)
+
+
+@get("/health/live", opt=OPEN)
+async def show_live() -> Response[bytes]:
+    """The process answers."""
+    return json_response({"status": "live"})
+
+
+@get("/health/ready", opt=OPEN)
+async def show_ready(request: AnyRequest) -> Response[bytes]:
+    """The process can serve: its database answers."""
+    ready = await edge_of(request).ready()
+    return json_response({"status": "ready" if ready else "unavailable"}, status=200 if ready else 503)
+
+
+@get("/v1/purposes", opt=OPEN)
+async def list_purposes(request: AnyRequest) -> Response[bytes]:
+    """Every purpose of the catalogue with its flows and provisions."""
+    catalogue = edge_of(request).world.catalogue
+    members = {
+        "catalogueDigest": structured_digest(catalogue.digest),
+        "purposes": [_summary(p) for p in sorted(catalogue.purposes.values(), key=lambda p: p.number)],
+    }
+    return json_response(msgspec.json.encode(members), headers=PUBLIC_CACHE)
+
+
+@get("/v1/purposes/{purpose_id:str}", opt=OPEN)
+async def show_purpose(request: AnyRequest, purpose_id: str) -> Response[bytes]:
+    """One purpose whole: what may leave under it, to whom, on what, and which codes justify an optional field."""
+    catalogue = edge_of(request).world.catalogue
+    purpose = catalogue.purposes.get(purpose_id)
+    if purpose is None:
+        raise BadRequest("not-found")
+    return json_response(msgspec.json.encode(_whole(catalogue, purpose)), headers=PUBLIC_CACHE)
+
+
+@get("/v1/problems/{code:str}", opt=OPEN)
+async def show_problem(request: AnyRequest, code: str) -> Response[bytes]:
+    """What a problem code means and what to do about it."""
+    edge = edge_of(request)
+    text = edge.problem_texts.codes.get(code)
+    if text is None:
+        raise BadRequest("not-found")
+    language = accepted_language(request.headers.get("accept-language"))
+    members = {
+        "code": code,
+        "status": STATUS[code],
+        "title": text.title,
+        "detail": text.detail,
+        "remedy": text.remedy,
+        "shown": in_language(text.title, language),
+    }
+    return json_response(msgspec.json.encode(members), headers=PUBLIC_CACHE | {"Content-Language": language})
+
+
+@get("/.well-known/oauth-authorization-server", opt=OPEN)
+async def show_authorization_server(request: AnyRequest) -> Response[bytes]:
+    """The issuer's metadata (RFC 8414)."""
+    return json_response(edge_of(request).documents["authorization-server"], headers=PUBLIC_CACHE)
+
+
+@get("/.well-known/oauth-protected-resource", opt=OPEN)
+async def show_protected_resource(request: AnyRequest) -> Response[bytes]:
+    """The resource's metadata (RFC 9728)."""
+    return json_response(edge_of(request).documents["protected-resource"], headers=PUBLIC_CACHE)
+
+
+@get("/.well-known/jwks.json", opt=OPEN)
+async def show_keys(request: AnyRequest) -> Response[bytes]:
+    """Public keys of token issuer and receipts (RFC 7517)."""
+    return json_response(edge_of(request).documents["keys"], headers=PUBLIC_CACHE)
+
+
+def _summary(purpose: Purpose) -> dict[str, object]:
+    return {
+        "id": purpose.id,
+        "number": purpose.number,
+        "version": purpose.version,
+        "enabled": purpose.enabled,
+        "title": purpose.title,
+        "description": purpose.description,
+        "flows": purpose.flows,
+        "provisions": purpose.provisions,
+    }
+
+
+def _whole(catalogue: Catalogue, purpose: Purpose) -> dict[str, object]:
+    codes = catalogue.codes["necessity"].values()
+    return _summary(purpose) | {
+        "preconditions": [p.value for p in purpose.preconditions],
+        "receiverRoles": purpose.receiver_roles,
+        "unattended": purpose.unattended,
+        "window": purpose.window,
+        "eraseBy": purpose.erase_by,
+        "timer": purpose.timer,
+        "fields": {path: cell.value for path, cell in purpose.cells.items()},
+        "qualifiers": purpose.qualifiers,
+        "necessity": [
+            {"code": c.code, "text": c.text, "source": c.source, "fields": [f for f in c.fields if f in purpose.cells]}
+            for c in codes
+            if any(f in purpose.cells for f in c.fields)
+        ],
+        "catalogueDigest": structured_digest(catalogue.digest),
+    }
+
+
+ROUTES = (
+    show_status,
+    show_live,
+    show_ready,
+    list_purposes,
+    show_purpose,
+    show_problem,
+    show_authorization_server,
+    show_protected_resource,
+    show_keys,
+)

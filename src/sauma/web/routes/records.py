@@ -1,0 +1,164 @@
+"""A controller's own records: deposit, replace, look at the state, annul; one set of routes a resource."""
+
+import uuid
+
+import msgspec
+from litestar import Response, get, post, put
+from litestar.handlers import HTTPRouteHandler
+
+from sauma.core.canonical import structured_digest
+from sauma.core.errors import BadRequest
+from sauma.core.people import PersonIdentifier
+from sauma.core.resources import REGISTRY, Resource
+from sauma.exchange.deposit import Annulment, Deposit, annul, put_record, put_records, resource_named, state_of
+from sauma.exchange.publish import PublicationStatement, put_publication_state
+from sauma.exchange.times import rfc3339
+from sauma.web.bodies import (
+    AnnulmentBody,
+    CoSubjectBody,
+    DepositBody,
+    DepositsBody,
+    PublicationStateBody,
+    RecordBody,
+)
+from sauma.web.context import (
+    AnyRequest,
+    call_of,
+    caller_of,
+    done_response,
+    edge_of,
+    expected_revision,
+    json_response,
+    officer_of,
+    person_of,
+    uuid_of,
+)
+from sauma.web.gate import DEPOSITS_LIMIT, StrictBody
+
+
+def record_routes(resource: Resource) -> tuple[HTTPRouteHandler, ...]:
+    """The three operations on one kind of record."""
+    path = f"/v1/{resource.name}/{{record_id:str}}"
+    scope = {"scope": "record:write"}
+
+    @put(path, opt=scope, dto=StrictBody, return_dto=None, name=f"put-{resource.name}")
+    async def put_one(request: AnyRequest, record_id: str, data: RecordBody) -> Response[bytes]:
+        record = uuid_of(record_id, "/path/recordId")
+        call = await call_of(request, f"PUT /v1/{resource.name}/{record}")
+        officer = await officer_of(request, data.officer)
+        deposit = _deposit(request, resource, record, data, expected_revision(request))
+        return done_response(request, await put_record(edge_of(request).world, call, deposit, officer))
+
+    @get(path, opt=scope, name=f"get-{resource.name}")
+    async def get_one(request: AnyRequest, record_id: str) -> Response[bytes]:
+        record = uuid_of(record_id, "/path/recordId")
+        head, receipt = await state_of(edge_of(request).world, caller_of(request), resource, record)
+        members = {
+            "resource": resource.name,
+            "id": str(record),
+            "revision": head.revision,
+            "state": head.state,
+            "recordedAt": rfc3339(head.recorded_at),
+            "digests": {name: structured_digest(value) for name, value in head.digests.items()},
+            "receipt": receipt,
+        }
+        return json_response(members, headers={"ETag": f'"{head.revision}"'})
+
+    @post(
+        f"{path}/annulment",
+        opt=scope,
+        dto=StrictBody,
+        return_dto=None,
+        status_code=200,
+        name=f"annul-{resource.name}",
+    )
+    async def annul_one(request: AnyRequest, record_id: str, data: AnnulmentBody) -> Response[bytes]:
+        record = uuid_of(record_id, "/path/recordId")
+        call = await call_of(request, f"POST /v1/{resource.name}/{record}/annulment")
+        annulment = Annulment(
+            resource=resource,
+            id=record,
+            reason=data.reason,
+            officer=await officer_of(request, data.officer),
+            expected=expected_revision(request),
+        )
+        return done_response(request, await annul(edge_of(request).world, call, annulment))
+
+    put_one.fn.__doc__ = f"Deposit or replace one of the controller's own {resource.name}."
+    get_one.fn.__doc__ = f"State, revision and digests of one of the controller's own {resource.name}; no content."
+    annul_one.fn.__doc__ = f"Never disclose one of the controller's own {resource.name} again."
+    return put_one, get_one, annul_one
+
+
+@post(
+    "/v1/deposits",
+    opt={"scope": "record:write", "body_limit": DEPOSITS_LIMIT},
+    dto=StrictBody,
+    return_dto=None,
+    status_code=201,
+)
+async def deposit_records(request: AnyRequest, data: DepositsBody) -> Response[bytes]:
+    """Deposit up to 100 records, all or none."""
+    call = await call_of(request, "POST /v1/deposits")
+    officer = await officer_of(request, data.officer)
+    deposits = tuple(
+        _deposit(request, _resource(body, place), body.record_id, body, body.expected_revision, place=place)
+        for body, place in ((body, f"/records/{index}") for index, body in enumerate(data.records))
+    )
+    return done_response(request, await put_records(edge_of(request).world, call, deposits, officer))
+
+
+@put("/v1/publication-states/{resource:str}", opt={"scope": "record:write"}, dto=StrictBody, return_dto=None)
+async def publish_state(request: AnyRequest, resource: str, data: PublicationStateBody) -> Response[bytes]:
+    """Say how current the controller's publication of a resource is."""
+    found = resource_named(resource)
+    call = await call_of(request, f"PUT /v1/publication-states/{found.name}")
+    said = PublicationStatement(
+        resource=found,
+        status=data.status,
+        current_as_of=data.current_as_of,
+        officer=caller_of(request).officer,
+    )
+    return done_response(request, await put_publication_state(edge_of(request).world, call, said))
+
+
+def _resource(body: DepositBody, place: str) -> Resource:
+    resource = REGISTRY.get(body.resource)
+    if resource is None or not resource.deposited:
+        raise BadRequest("invalid-value", (f"{place}/resource",))
+    return resource
+
+
+def _deposit(  # noqa: PLR0913  # one record's parts, each named
+    request: AnyRequest,
+    resource: Resource,
+    record: uuid.UUID,
+    body: RecordBody | DepositBody,
+    expected: int | None,
+    *,
+    place: str = "",
+) -> Deposit:
+    if body.retain_until < edge_of(request).world.clock().date():
+        raise BadRequest("invalid-value", (f"{place}/retainUntil",))
+    return Deposit(
+        resource=resource,
+        id=record,
+        person=person_of(request, body.subject, pointer=f"{place}/subject"),
+        others=tuple(_other(request, other, f"{place}/coSubjects/{n}") for n, other in enumerate(body.co_subjects)),
+        case_reference=body.case_reference,
+        retain_until=body.retain_until,
+        source_reference=body.source_reference,
+        fields=resource.decode(msgspec.Raw(body.fields), pointer=f"{place}/fields"),
+        expected=expected,
+    )
+
+
+def _other(request: AnyRequest, other: CoSubjectBody, place: str) -> tuple[PersonIdentifier, str]:
+    return person_of(request, other.subject, pointer=f"{place}/subject"), other.relation
+
+
+ROUTES = (
+    deposit_records,
+    publish_state,
+    *(route for resource in REGISTRY.values() if resource.deposited for route in record_routes(resource)),
+)
