@@ -18,7 +18,7 @@ from sauma import cli
 from sauma.store import places
 
 ROOT = pathlib.Path(__file__).parents[1]
-APP = ROOT / "src" / "sauma" / "app.py"
+NEEDED = [ROOT / "src/sauma/app.py", ROOT / "src/sauma/demo/seed.py"]
 LOCKS = ("requirements.lock", "requirements-dev.lock", "requirements-uv.lock")
 
 
@@ -127,7 +127,7 @@ class Running:
     def seconds_to_ready(self, limit: float) -> float:
         while time.monotonic() - self.began < limit and self.process.poll() is None:
             with contextlib.suppress(OSError):
-                with urllib.request.urlopen(f"{self.address}/health/ready", timeout=5) as answer:  # noqa: S310  # loopback
+                with urllib.request.urlopen(f"{self.address}/health/ready", timeout=5) as answer:  # noqa: S310  # the address is this machine's own
                     assert answer.status == 200
                 return time.monotonic() - self.began
             time.sleep(0.05)
@@ -149,7 +149,9 @@ def started(checkout: pathlib.Path) -> Iterator[Running]:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not APP.exists(), reason="sauma.app is not there yet: nothing can answer")
+@pytest.mark.skipif(
+    not all(path.exists() for path in NEEDED), reason="app.py or demo/seed.py is not there yet: nothing can answer"
+)
 @pytest.mark.skipif(not pathlib.Path("/proc/self/cmdline").exists(), reason="processes are looked up in /proc")
 def test_from_an_empty_folder_to_an_answer_and_back_to_nothing(checkout: pathlib.Path) -> None:
     before = traces(checkout)

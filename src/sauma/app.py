@@ -22,9 +22,8 @@ from sauma.core.canonical import uuid7
 from sauma.core.errors import StartRefused
 from sauma.core.parties import Caller, Client
 from sauma.core.people import Environment
-from sauma.exchange.grants import Register
 from sauma.exchange.ports import World
-from sauma.exchange.tokens import TokenDecision, TokenRequest, issue
+from sauma.exchange.tokens import Register, TokenDecision, TokenRequest, issue
 from sauma.oauth.jose import SigningKey
 from sauma.oauth.keys import key_set, load_or_create_key, resource_metadata, server_metadata
 from sauma.oauth.reasons import Reason

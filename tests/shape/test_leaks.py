@@ -15,7 +15,7 @@ import structlog
 import sauma
 from sauma.core.people import Hetu, SubjectRef
 from sauma.vault.keys import Secret
-from sauma.vault.receipts import ReceiptSigner
+from sauma.vault.signing import ReceiptSigner
 from sauma.web import logs
 from shape import leaks
 

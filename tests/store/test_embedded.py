@@ -231,6 +231,15 @@ def test_the_last_to_leave_stops_it(home: pathlib.Path) -> None:
         ask(maintenance(again), "SELECT 1")
 
 
+def test_a_forked_worker_that_leaves_does_not_stop_it(cluster: embedded.Cluster) -> None:
+    worker = os.fork()
+    if worker == 0:
+        cluster.stop()
+        os._exit(0)
+    os.waitpid(worker, 0)
+    assert ask(maintenance(cluster), "SELECT 1") == 1
+
+
 def test_processes_starting_at_once_share_one_server(home: pathlib.Path) -> None:
     with contextlib.ExitStack() as stack:
         started = [stack.enter_context(starter(home)) for _ in range(4)]

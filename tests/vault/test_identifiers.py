@@ -12,7 +12,7 @@ from sauma.core.people import IdentifierKind
 from sauma.vault.keyring import Keyring
 from sauma.vault.keys import KeyPurpose, KeyState, Secret
 from sauma.vault.local import LocalVault
-from sauma.vault.tags import local_identity, person_identity
+from sauma.vault.pseudonyms.tags import local_identity, person_identity
 from vault.seals import KELA, PIRHA
 
 HETU, OID = IdentifierKind.HETU, IdentifierKind.PERSON_OID

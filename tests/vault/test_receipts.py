@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from sauma.core.errors import SealError
 from sauma.vault.keys import Secret
 from sauma.vault.local import LocalVault
-from sauma.vault.receipts import ReceiptSigner, leaf_hash_text
+from sauma.vault.signing import ReceiptSigner, leaf_hash_text
 
 # RFC 8037 appendix A: key, public part and thumbprint
 RFC_8037_D = "nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A"

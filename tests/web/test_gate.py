@@ -371,12 +371,12 @@ PATHS = {
 
 @pytest.mark.parametrize(("path", "code"), PATHS.values(), ids=PATHS)
 def test_paths(path: bytes, code: str | None) -> None:
-    if code is None:
-        assert check_path(path) is None  # type: ignore[func-returns-value]
-        return
-    with pytest.raises(BadRequest) as refused:
+    told = None
+    try:
         check_path(path)
-    assert (refused.value.code, refused.value.pointers) == (code, ())
+    except BadRequest as refused:
+        told = (refused.code, refused.pointers)
+    assert told == (code and (code, ()))
 
 
 @post("/silent", dto=StrictBody, return_dto=None)

@@ -32,6 +32,7 @@ from sauma.web.problems import LastResort, ProblemWriter
 MARKER = "Marker7-010594Y9032"
 INSTANCE = uuid.UUID("018bcfe5-6800-7fff-bfff-ffffffffffff")
 TEXTS = load_problem_texts()
+RECEIPT = {"entryId": "018bcfe5-6800-7000-8000-000000000001", "leafHash": "sha-256=:AA==:"}
 
 # the contract's section 6, written out by hand
 CONTRACT = {
@@ -168,7 +169,7 @@ async def posted(data: JSONBody[Posted]) -> None:
 @get("/refusal", opt={"open": True})
 async def refusal(request: Request[object, object, object]) -> Response[bytes]:
     """A refusal that was a value."""
-    return WRITER.response(request, "matter-missing", decision_id="018bcfe5-6800-7000-8000-000000000001")
+    return WRITER.response(request, "matter-missing", receipt=RECEIPT)
 
 
 WRITER = ProblemWriter(TEXTS, public_url="https://sauma.example/", log=get_log(), new_id=lambda: INSTANCE)
@@ -279,9 +280,10 @@ def test_pointers_are_told() -> None:
     assert ask("GET", "/raise/bad").json()["errors"] == [{"pointer": "/consentId", "code": "consent-required"}]
 
 
-def test_a_refusal_that_was_a_value_names_its_decision() -> None:
+def test_a_refusal_that_was_a_value_names_its_decision_and_carries_its_receipt() -> None:
     problem = ask("GET", "/refusal").json()
-    assert (problem["status"], problem["decisionId"]) == (403, "018bcfe5-6800-7000-8000-000000000001")
+    assert (problem["status"], problem["code"], problem["decisionId"]) == (403, "matter-missing", RECEIPT["entryId"])
+    assert problem["receipt"] == RECEIPT
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -305,7 +307,7 @@ async def test_an_error_that_escapes_everything_still_ends_in_a_fixed_answer(log
     async def broken(_scope: object, _receive: object, _send: object) -> None:
         raise Strange(MARKER)
 
-    transport = httpx.ASGITransport(LastResort(broken, log=get_log()), raise_app_exceptions=True)  # type: ignore[arg-type]
+    transport = httpx.ASGITransport(LastResort(broken, log=get_log()), raise_app_exceptions=True)
     async with httpx.AsyncClient(transport=transport, base_url="http://sauma.example") as client:
         answer = await client.get("/")
     assert (answer.status_code, answer.json()["code"]) == (500, "internal")
@@ -315,7 +317,7 @@ async def test_an_error_that_escapes_everything_still_ends_in_a_fixed_answer(log
 
 async def test_an_error_after_the_answer_began_sends_nothing_more(log_lines: io.BytesIO) -> None:
     async def broken(_scope: object, _receive: object, send: object) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": []})  # type: ignore[operator]
+        await send({"type": "http.response.start", "status": 200, "headers": []})
         raise Strange(MARKER)
 
     sent: list[dict[str, object]] = []
@@ -323,7 +325,7 @@ async def test_an_error_after_the_answer_began_sends_nothing_more(log_lines: io.
     async def send(message: dict[str, object]) -> None:
         sent.append(message)
 
-    await LastResort(broken, log=get_log())({"type": "http"}, None, send)  # type: ignore[arg-type]
+    await LastResort(broken, log=get_log())({"type": "http"}, None, send)
     assert [message["type"] for message in sent] == ["http.response.start"]
     assert json.loads(log_lines.getvalue())["event"] == "last-resort"
 
@@ -333,4 +335,4 @@ async def test_a_failed_start_stays_a_failed_start() -> None:
         raise Strange
 
     with pytest.raises(Strange):
-        await LastResort(broken, log=get_log())({"type": "lifespan"}, None, None)  # type: ignore[arg-type]
+        await LastResort(broken, log=get_log())({"type": "lifespan"}, None, None)

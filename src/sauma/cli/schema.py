@@ -9,7 +9,8 @@ from sauma import settings as told
 from sauma.cli.database import resolved, say
 from sauma.core.errors import StartRefused
 from sauma.settings import EX_CONFIG, Settings
-from sauma.store import bootstrap, migrate as migrations
+from sauma.store import bootstrap
+from sauma.store import migrate as migrations
 
 
 def migrate(*, json: bool) -> int:

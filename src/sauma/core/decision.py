@@ -29,17 +29,18 @@ import msgspec
 
 from sauma.core.fields import FieldSpec
 from sauma.core.matters import (
-    Agreement,
+    BLOCKED_BY,
     BasisVersions,
-    Matter,
+    Facts,
+    Form,
     MatterState,
-    Prohibition,
+    Months,
     ProhibitionKind,
     RecordHeader,
     SubjectFacts,
 )
-from sauma.core.parties import Caller, Officer, OfficerKind, Organisation, OrganisationKind
-from sauma.core.purposes import BasisKind, Catalogue, Cell, Flow, Mode, Precondition, Provision, Purpose
+from sauma.core.parties import Caller, Officer, OfficerKind, OrganisationKind
+from sauma.core.purposes import Catalogue, Cell, Flow, Mode, Precondition, Provision, Purpose
 from sauma.core.resources import BY_FIELD_ID, REGISTRY
 
 ALREADY_HELD = "person.hetu"
@@ -91,36 +92,6 @@ DISCLOSER_SIDE = frozenset(
     }
 )
 
-BLOCKED_BY: dict[ProhibitionKind, frozenset[BasisKind]] = {
-    ProhibitionKind.CONTROLLER: frozenset({BasisKind.PERMISSION}),
-    ProhibitionKind.SERVICE_TASK: frozenset({BasisKind.PERMISSION}),
-    ProhibitionKind.DOCUMENT: frozenset({BasisKind.PERMISSION}),
-    ProhibitionKind.CONSENT_WITHDRAWAL: frozenset({BasisKind.CONSENT, BasisKind.CONSENT_CONDITION}),
-    ProhibitionKind.RESTRICTION: frozenset(BasisKind) - {BasisKind.VITAL_INTEREST, BasisKind.SUPERVISION},
-    ProhibitionKind.MINOR_VS_GUARDIAN: frozenset({BasisKind.SUBJECT_RIGHT}),
-    ProhibitionKind.NON_DISCLOSURE: frozenset(),
-    ProhibitionKind.SECRET_CONTACT: frozenset(),
-}
-
-
-class Form(enum.Enum):
-    """Whether the caller wants values, or only yes or no per resource and month."""
-
-    VALUES = "values"
-    EXISTENCE = "existence"
-
-
-class Months(msgspec.Struct, frozen=True, kw_only=True):
-    """A window of whole calendar months, both ends included, each the first day of its month."""
-
-    first: dt.date
-    last: dt.date
-
-    def text(self) -> tuple[str, str]:
-        """The ends as YYYY-MM."""
-        return self.first.strftime("%Y-%m"), self.last.strftime("%Y-%m")
-
-
 class Ask(msgspec.Struct, frozen=True, kw_only=True):
     """What the caller asks for: a purpose and a case, never a law."""
 
@@ -135,27 +106,6 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     necessity: dict[str, str]
     limit: int
     after: uuid.UUID | None
-
-
-class Facts(msgspec.Struct, frozen=True, kw_only=True):
-    """What gather found: the rows the decision rests on, with their versions, and headers without content.
-
-    `competent`: whether the receiver's county is the subject's handling unit. `recent`: disclosures on the person to
-    this organisation under this purpose in the last 24 hours. `prior_information`: the record that the client was told.
-    """
-
-    organisation: Organisation | None
-    discloser: Organisation | None
-    agreement: Agreement | None
-    matter: Matter | None
-    matter_elsewhere: bool
-    prior_information: uuid.UUID | None
-    subject: SubjectFacts | None
-    competent: bool
-    prohibitions: tuple[Prohibition, ...]
-    headers: tuple[RecordHeader, ...]
-    recent: int
-    basis: BasisVersions
 
 
 class PermittedRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -229,11 +179,6 @@ def decide(ask: Ask, facts: Facts, catalogue: Catalogue, *, day: dt.date) -> Per
         if reason is not None:
             return Refusal(ask=ask, reason=reason, purpose=purpose, provisions=provisions)
     return _permit(case, provisions)
-
-
-def refuse(ask: Ask, reason: Reason) -> Refusal:
-    """A refusal known before any row was gathered (scope, audit session, foreign controller)."""
-    return Refusal(ask=ask, reason=reason, purpose=None, provisions=())
 
 
 def window_of(ask: Ask, catalogue: Catalogue, *, day: dt.date) -> Months:

@@ -1,10 +1,13 @@
-"""The requester's own pending case, and the other rows a decision rests on."""
+"""The requester's own pending case, and the other facts a decision rests on."""
 
 import datetime as dt
 import enum
 import uuid
 
 import msgspec
+
+from sauma.core.parties import Organisation
+from sauma.core.purposes import BasisKind
 
 
 class MatterState(enum.Enum):
@@ -104,3 +107,54 @@ class BasisVersions(msgspec.Struct, frozen=True, kw_only=True):
     subject_version: int | None = None
     case_mac: bytes | None = None
     matter_version: int | None = None
+
+
+BLOCKED_BY: dict[ProhibitionKind, frozenset[BasisKind]] = {
+    ProhibitionKind.CONTROLLER: frozenset({BasisKind.PERMISSION}),
+    ProhibitionKind.SERVICE_TASK: frozenset({BasisKind.PERMISSION}),
+    ProhibitionKind.DOCUMENT: frozenset({BasisKind.PERMISSION}),
+    ProhibitionKind.CONSENT_WITHDRAWAL: frozenset({BasisKind.CONSENT, BasisKind.CONSENT_CONDITION}),
+    ProhibitionKind.RESTRICTION: frozenset(BasisKind) - {BasisKind.VITAL_INTEREST, BasisKind.SUPERVISION},
+    ProhibitionKind.MINOR_VS_GUARDIAN: frozenset({BasisKind.SUBJECT_RIGHT}),
+    ProhibitionKind.NON_DISCLOSURE: frozenset(),
+    ProhibitionKind.SECRET_CONTACT: frozenset(),
+}
+
+
+class Form(enum.Enum):
+    """Whether the caller wants values, or only yes or no per resource and month."""
+
+    VALUES = "values"
+    EXISTENCE = "existence"
+
+
+class Months(msgspec.Struct, frozen=True, kw_only=True):
+    """A window of whole calendar months, both ends included, each the first day of its month."""
+
+    first: dt.date
+    last: dt.date
+
+    def text(self) -> tuple[str, str]:
+        """The ends as YYYY-MM."""
+        return self.first.strftime("%Y-%m"), self.last.strftime("%Y-%m")
+
+
+class Facts(msgspec.Struct, frozen=True, kw_only=True):
+    """What gather found: the rows the decision rests on, with their versions, and headers without content.
+
+    `competent`: whether the receiver's county is the subject's handling unit. `recent`: disclosures on the person to
+    this organisation under this purpose in the last 24 hours. `prior_information`: the record that the client was told.
+    """
+
+    organisation: Organisation | None
+    discloser: Organisation | None
+    agreement: Agreement | None
+    matter: Matter | None
+    matter_elsewhere: bool
+    prior_information: uuid.UUID | None
+    subject: SubjectFacts | None
+    competent: bool
+    prohibitions: tuple[Prohibition, ...]
+    headers: tuple[RecordHeader, ...]
+    recent: int
+    basis: BasisVersions

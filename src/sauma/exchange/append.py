@@ -5,12 +5,29 @@ from typing import NoReturn
 
 from sauma.core.decision import Reason
 from sauma.core.disclosure import Receipt
+from sauma.core.errors import SaumaError
 from sauma.core.evidence import EventKind
 from sauma.core.parties import Caller, Officer
-from sauma.exchange.answers import CallerChanged, ProofReplayed, Refused
 from sauma.exchange.ports import World
 from sauma.exchange.record import Draft, caller_basis, compose
 from sauma.exchange.rows import Missed
+
+
+class Refused(SaumaError):  # noqa: N818  # an answer, raised so that no later step can run
+    """A recorded refusal whose reason the caller may learn."""
+
+    def __init__(self, code: str, receipt: Receipt) -> None:
+        super().__init__(code)
+        self.code = code
+        self.receipt = receipt
+
+
+class CallerChanged(SaumaError):  # noqa: N818  # the state, as the 401 names it
+    """Client or organisation is suspended or newer than the token: the token no longer holds (401 invalid_token)."""
+
+
+class ProofReplayed(SaumaError):  # noqa: N818  # the state, as the 401 names it
+    """The DPoP proof was used before (401 invalid_dpop_proof)."""
 
 
 async def refuse(world: World, caller: Caller, reason: Reason, *, officer: Officer | None, body: bytes) -> NoReturn:

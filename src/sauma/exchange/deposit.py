@@ -14,7 +14,7 @@ from sauma.core.people import PersonIdentifier, parse_hetu
 from sauma.core.resources import REGISTRY, Resource, check_identifiers
 from sauma.core.resources.persons import Person
 from sauma.core.resources.record import Record
-from sauma.exchange.answers import Done
+from sauma.exchange.write import Done
 from sauma.exchange.append import note_read
 from sauma.exchange.ports import Plot, World, WriteUnit
 from sauma.exchange.record import Draft, receipt_member

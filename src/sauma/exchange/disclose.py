@@ -27,7 +27,7 @@ from sauma.core.evidence import EventKind, ManifestRow
 from sauma.core.matters import BasisVersions, RecordHeader
 from sauma.core.parties import KELA, Caller, Officer
 from sauma.core.people import PersonIdentifier
-from sauma.exchange.answers import Refused
+from sauma.exchange.append import Refused
 from sauma.exchange.ports import Build, World
 from sauma.exchange.record import Draft, caller_basis, compose, month_of
 from sauma.exchange.append import committed

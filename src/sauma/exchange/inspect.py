@@ -11,7 +11,7 @@ from sauma.core.errors import BadRequest, SealError
 from sauma.core.evidence import EventKind, unbase64url
 from sauma.core.parties import Caller, Officer
 from sauma.core.resources import BY_FIELD_ID
-from sauma.exchange.answers import Done
+from sauma.exchange.write import Done
 from sauma.exchange.ports import AuditSessionRow, World, WriteUnit
 from sauma.exchange.record import Draft, month_of, receipt_member
 from sauma.exchange.append import note_read, refuse

@@ -7,7 +7,7 @@ import msgspec
 from sauma.core.evidence import EventKind
 from sauma.core.parties import Officer
 from sauma.core.resources import Resource
-from sauma.exchange.answers import Done
+from sauma.exchange.write import Done
 from sauma.exchange.ports import World, WriteUnit
 from sauma.exchange.record import Draft
 from sauma.exchange.times import rfc3339

@@ -1,18 +1,29 @@
-"""Subjects: find the person at a controller or add them, sealed, with data keys of their own."""
+"""Subjects: find the person at a controller or add them, sealed, with data keys of their own; and when identifiers change.
 
+A HETU is no stable key (661/2009 12 §). Old and new resolve to one subject among the caller's own records only.
+"""
+
+import datetime as dt
 import uuid
 
 import msgspec
 
 from sauma.core.canonical import uuid7
 from sauma.core.errors import BadRequest, Unavailable
+from sauma.core.evidence import EventKind
 from sauma.core.fields import Padding, Sensitivity
+from sauma.core.parties import Officer
 from sauma.core.people import PersonIdentifier
 from sauma.exchange.ports import Plot, World, WriteUnit
+from sauma.exchange.record import Draft
 from sauma.exchange.rows import KnownSubject, NewSubject, SubjectKeys
+from sauma.exchange.write import Call, Done, Effect, perform
 
 IDENTIFIER_TABLE, MATTER_TABLE, PRIOR_INFORMATION_TABLE = 901, 902, 903
 """Table ids of sealed rows that are no resource; never a resource's."""
+
+WRONG_LINK = "wrong-link"
+MOST_PERSONS = 50
 
 
 async def subject_at(world: World, unit: WriteUnit, controller: str, person: PersonIdentifier) -> KnownSubject:
@@ -70,6 +81,50 @@ async def other_subjects(
     world: World, unit: WriteUnit, controller: str, people: tuple[PersonIdentifier, ...]
 ) -> tuple[KnownSubject, ...]:
     """Everyone else a record names, each a subject of the controller too."""
-    if len(people) > 50:
+    if len(people) > MOST_PERSONS:
         raise BadRequest("invalid-value", ("/coSubjects",))
     return tuple([await subject_at(world, unit, controller, person) for person in dict.fromkeys(people)])
+
+
+class IdentifierChange(msgspec.Struct, frozen=True, kw_only=True):
+    """From which identifier to which, why, and since when."""
+
+    old: PersonIdentifier
+    new: PersonIdentifier
+    reason: str
+    effective_at: dt.datetime
+    officer: Officer
+
+    def __repr__(self) -> str:
+        """Never who."""
+        return f"IdentifierChange({self.reason})"
+
+
+async def change_identifier(world: World, call: Call, change: IdentifierChange) -> Done:
+    """Link two identifiers to one person, or split a wrong link."""
+
+    async def effect(unit: WriteUnit) -> Effect:
+        controller, vault = call.caller.organisation, world.vault
+        old, new = (vault.blind_index(p, controller) for p in (change.old, change.new))
+        known = await unit.find_subject(controller, old)
+        if known is None or change.old == change.new:
+            raise BadRequest("not-found" if known is None else "invalid-value", ("/to",) if known else ())
+        if change.reason == WRONG_LINK:
+            status = await unit.split_identifier(controller, old, new, new_subject(world, controller, change.new))
+        else:
+            status = await unit.link_identifier(controller, old, new, seal_identifier(world, known.keys, change.new))
+        if status == "absent":
+            raise BadRequest("not-found")
+        draft = Draft(
+            kind=EventKind.WRITE,
+            caller=call.caller,
+            decision=f"identifier-{status}",
+            reason=change.reason,
+            officer=change.officer,
+            seeds=tuple(vault.person_seed(p) for p in (change.old, change.new)),
+            particulars={"effectiveAt": change.effective_at.isoformat()},
+            body=call.body,
+        )
+        return Effect(draft=draft, status=201, members={"status": status, "reason": change.reason})
+
+    return await perform(world, call, effect)

@@ -12,10 +12,9 @@ import msgspec
 from sauma.core.canonical import JsonValue, canonical_bytes, digest
 from sauma.core.errors import BadRequest
 from sauma.core.parties import Caller
-from sauma.exchange.answers import Done, ProofReplayed
 from sauma.exchange.ports import World, WriteUnit
 from sauma.exchange.record import Draft, caller_basis, compose
-from sauma.exchange.append import committed
+from sauma.exchange.append import ProofReplayed, committed
 from sauma.exchange.rows import Stored, Written
 
 
@@ -40,6 +39,18 @@ class Effect(msgspec.Struct, frozen=True, kw_only=True):
     members: dict[str, JsonValue]
     etag: str | None = None
     location: str | None = None
+
+
+class Done(msgspec.Struct, frozen=True, kw_only=True):
+    """A write's answer: status, body members, the entity tag, and the receipt it rests on."""
+
+    status: int
+    members: dict[str, JsonValue]
+    entry: uuid.UUID
+    leaf_hash: bytes
+    etag: str | None = None
+    location: str | None = None
+    replayed: bool = False
 
 
 async def perform(world: World, call: Call, effect: Callable[[WriteUnit], Awaitable[Effect]]) -> Done:

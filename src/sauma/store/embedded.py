@@ -56,6 +56,7 @@ class Cluster:
         self._passwords = passwords
         self._use = use
         self._lock = lock
+        self._pid = os.getpid()
         self.home = site.home
         self.database_directory = site.database
         self.socket_directory = site.private
@@ -79,8 +80,8 @@ class Cluster:
         return f"postgresql://{role}:{self._passwords[role]}@/{quote(database)}?host={self.socket_directory}"
 
     def stop(self) -> None:
-        """Let go; the last process to do so stops the server. A second call does nothing."""
-        if self._lock < 0:
+        """Let go; the last process to do so stops the server. A second call does nothing, nor does a forked worker's."""
+        if self._lock < 0 or self._pid != os.getpid():
             return
         with _locked(self.home):
             lock, self._lock = self._lock, -1

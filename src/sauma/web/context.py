@@ -17,7 +17,7 @@ from sauma.core.errors import BadRequest, SealError
 from sauma.core.parties import Caller, Officer, OfficerKind
 from sauma.core.people import PairwiseSubject, PersonIdentifier, SubjectRef
 from sauma.core.problems import ProblemTexts
-from sauma.exchange.answers import Done
+from sauma.exchange.write import Done
 from sauma.exchange.ports import World
 from sauma.exchange.record import receipt_member
 from sauma.exchange.append import refuse

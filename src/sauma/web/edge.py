@@ -11,7 +11,7 @@ from litestar.datastructures import State
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
-from sauma.exchange.answers import CallerChanged, ProofReplayed, Refused
+from sauma.exchange.append import CallerChanged, ProofReplayed, Refused
 from sauma.exchange.record import receipt_member
 from sauma.web.context import Challenged, Edge, edge_of, guard
 from sauma.web.gate import DEPOSITS_LIMIT

@@ -158,7 +158,7 @@ class StrictBody(AbstractDTO[Any]):
         yield from ()
 
     @classmethod
-    def detect_nested_field(cls, field_definition: FieldDefinition) -> bool:  # noqa: ARG003  # the same
+    def detect_nested_field(cls, field_definition: FieldDefinition) -> bool:  # noqa: ARG003  # its place in the base class
         """No field is rewritten."""
         return False
 
@@ -176,7 +176,7 @@ class StrictBody(AbstractDTO[Any]):
         return strict_decode(
             value,
             route.parsed_data_field.annotation,
-            content_type=content_types[0] if content_types else None,
+            content_type=content_types[0] if len(content_types) == 1 else None,
             content_encoding=headers.get("content-encoding"),
             limit=route.opt.get("body_limit", BODY_LIMIT),
         )

@@ -11,7 +11,7 @@ from sauma.core.people import PersonIdentifier
 from sauma.vault.encoding import organisation16, refused
 from sauma.vault.keys import KeyPurpose
 from sauma.vault.provider import Provider
-from sauma.vault.tags import person_identity
+from sauma.vault.pseudonyms.tags import person_identity
 
 SEED_LENGTH = 16
 

@@ -1,0 +1,128 @@
+"""Enrol: organisations, their systems and keys, agreements, and each controller's decoy, as the migrator.
+
+This is how the register is filled until organisations register themselves. Enrolling again, or from several processes
+at once, adds what is missing and changes nothing that stands. A crash leaves everything or nothing: one transaction.
+"""
+
+import datetime as dt
+import uuid
+
+import asyncpg
+import msgspec
+
+from sauma.core.parties import OrganisationKind
+from sauma.core.purposes import Text
+from sauma.store.session import connected
+from sauma.store.statements import load
+
+_SQL = load("enrol")
+_OWNER = "SET ROLE sauma_owner"
+
+
+class EnrolledOrganisation(msgspec.Struct, frozen=True, kw_only=True):
+    """An organisation of the register; `area_code` where it answers for an area, `municipality_code` where it is one."""
+
+    id: str
+    kind: OrganisationKind
+    name: Text
+    area_code: str | None = None
+    municipality_code: str | None = None
+    active: bool = True
+
+
+class EnrolledClient(msgspec.Struct, frozen=True, kw_only=True):
+    """A system of an organisation and what it may ask a token for."""
+
+    id: str
+    organisation: str
+    scopes: tuple[str, ...]
+
+
+class EnrolledKey(msgspec.Struct, frozen=True, kw_only=True):
+    """A system's public key: canonical JWK members as JSON; `kid` is its RFC 7638 thumbprint."""
+
+    client: str
+    kid: str
+    algorithm: str
+    jwk: bytes
+
+
+class EnrolledAgreement(msgspec.Struct, frozen=True, kw_only=True):
+    """What two parties have agreed for one purpose, with its ceilings (see `core.matters.Agreement`)."""
+
+    id: uuid.UUID
+    discloser: str
+    receiver: str
+    purpose: str
+    valid_from: dt.date
+    max_months: int
+    per_person_day: int
+
+
+class Decoy(msgspec.Struct, frozen=True, kw_only=True):
+    """What stands in at a controller where nobody is found: one record of random bytes per named resource."""
+
+    controller: str
+    resources: tuple[str, ...]
+
+
+class Enrolment(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that is to stand in the register."""
+
+    organisations: tuple[EnrolledOrganisation, ...]
+    clients: tuple[EnrolledClient, ...]
+    keys: tuple[EnrolledKey, ...]
+    agreements: tuple[EnrolledAgreement, ...]
+    decoys: tuple[Decoy, ...]
+
+
+async def enrol(dsn: str, enrolment: Enrolment) -> None:
+    """Add what is missing; `dsn` is the migrator's.
+
+    Raises:
+        StartRefused: the database cannot be reached.
+    """
+    async with connected(dsn) as connection:
+        await connection.execute(_OWNER)
+        async with connection.transaction():
+            await connection.execute(_SQL["enrol_lock"])
+            await _organisations(connection, enrolment.organisations)
+            await connection.executemany(
+                _SQL["enrol_client"], [(c.id, c.organisation, list(c.scopes)) for c in enrolment.clients]
+            )
+            await connection.executemany(
+                _SQL["enrol_key"], [(k.client, k.kid, k.algorithm, k.jwk) for k in enrolment.keys]
+            )
+            await _agreements(connection, enrolment.agreements)
+            await connection.executemany(
+                _SQL["enrol_decoy"], [(d.controller, list(d.resources)) for d in enrolment.decoys]
+            )
+
+
+async def stands(dsn: str, *, keys: tuple[EnrolledKey, ...], record: tuple[str, str, uuid.UUID]) -> bool:
+    """Whether these keys are enrolled and a record (controller, resource, id) was deposited; `dsn` is the migrator's."""
+    async with connected(dsn) as connection:
+        await connection.execute(_OWNER)
+        if await connection.fetchval(_SQL["enrolled_keys"], [key.kid for key in keys]) != len(keys):
+            return False
+        return bool(await connection.fetchval(_SQL["enrolled_record"], *record))
+
+
+async def _organisations(connection: asyncpg.Connection, organisations: tuple[EnrolledOrganisation, ...]) -> None:
+    await connection.executemany(
+        _SQL["enrol_organisation"],
+        [
+            (o.id, o.kind.value, o.name.fi, o.name.sv, o.name.en, o.area_code, o.municipality_code, o.active)
+            for o in organisations
+        ],
+    )
+
+
+async def _agreements(connection: asyncpg.Connection, agreements: tuple[EnrolledAgreement, ...]) -> None:
+    await connection.executemany(
+        _SQL["enrol_agreement"],
+        [
+            (a.id, a.discloser, a.receiver, a.purpose, a.valid_from, a.max_months, a.per_person_day)
+            for a in agreements
+        ],
+    )

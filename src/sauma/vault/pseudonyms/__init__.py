@@ -1,0 +1,1 @@
+"""Names that name nobody: keyed indexes, tags, pairwise ids, handling units and seeds."""
