@@ -6,7 +6,6 @@ import msgspec
 
 from sauma.core.evidence import Claim
 
-
 KELA = "0246246-0"
 """The business id of Kela, the one discloser of the purposes that may leave `controller` out."""
 

@@ -1,0 +1,1 @@
+"""A synthetic Finland and the main job played in it."""

@@ -1,0 +1,1 @@
+"""Use cases on ports: each verb of the exchange, knowing no driver."""

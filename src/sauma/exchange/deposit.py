@@ -14,14 +14,13 @@ from sauma.core.people import PersonIdentifier, parse_hetu
 from sauma.core.resources import REGISTRY, Resource, check_identifiers
 from sauma.core.resources.persons import Person
 from sauma.core.resources.record import Record
-from sauma.exchange.write import Done
 from sauma.exchange.append import note_read
 from sauma.exchange.ports import Plot, World, WriteUnit
 from sauma.exchange.record import Draft, receipt_member
 from sauma.exchange.rows import KnownSubject, RecordHead, RecordRow, SubjectKeys
 from sauma.exchange.subjects import other_subjects, subject_at
 from sauma.exchange.times import day_of
-from sauma.exchange.write import Call, Effect, perform, revision_of
+from sauma.exchange.write import Call, Done, Effect, perform, revision_of
 
 
 class Deposit(msgspec.Struct, frozen=True, kw_only=True):
@@ -205,7 +204,7 @@ async def _protect(world: World, unit: WriteUnit, subject: KnownSubject, person:
 
 
 def _draft(world: World, call: Call, deposits: tuple[Deposit, ...], officer: Officer, decision: str) -> Draft:
-    people = dict.fromkeys(p for d in deposits for p in (d.person, *(o for o, _ in d.others), *_named(world, d)))
+    people = {p: None for d in deposits for p in (d.person, *(o for o, _ in d.others), *_named(world, d))}
     cases = {d.case_reference for d in deposits}
     return Draft(
         kind=EventKind.WRITE,

@@ -10,27 +10,16 @@ import uuid
 import msgspec
 
 from sauma.core.canonical import JsonValue, canonical_bytes, digest
-from sauma.core.decision import (
-    Ask,
-    Facts,
-    Form,
-    Months,
-    Permit,
-    Refusal,
-    decide,
-    wanted_resources,
-    window_of,
-)
+from sauma.core.decision import Ask, Permit, Refusal, decide, wanted_resources, window_of
 from sauma.core.disclosure import Disclosed, Opened, Receipt
 from sauma.core.errors import BadRequest, SealError, Unavailable
 from sauma.core.evidence import EventKind, ManifestRow
-from sauma.core.matters import BasisVersions, RecordHeader
+from sauma.core.matters import BasisVersions, Facts, Form, Months, RecordHeader
 from sauma.core.parties import KELA, Caller, Officer
 from sauma.core.people import PersonIdentifier
-from sauma.exchange.append import Refused
+from sauma.exchange.append import Refused, committed
 from sauma.exchange.ports import Build, World
 from sauma.exchange.record import Draft, caller_basis, compose, month_of
-from sauma.exchange.append import committed
 from sauma.exchange.render import common_members, disclosed_members, nothing_members
 from sauma.exchange.rows import Gathered, GatherKeys, Missed
 from sauma.exchange.times import day_of
@@ -260,7 +249,7 @@ def _other_seeds(step: _Step, permit: Permit | None) -> tuple[bytes, ...]:
     """Everyone else named in the records that leave: their data leave too."""
     if permit is None:
         return ()
-    wrapped = dict.fromkeys(seed for r in permit.records for seed in r.header.others)
+    wrapped = {seed: None for r in permit.records for seed in r.header.others}
     return tuple(step.world.vault.unwrap_seed(step.ask.controller, seed) for seed in wrapped)
 
 

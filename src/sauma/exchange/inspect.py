@@ -11,13 +11,12 @@ from sauma.core.errors import BadRequest, SealError
 from sauma.core.evidence import EventKind, unbase64url
 from sauma.core.parties import Caller, Officer
 from sauma.core.resources import BY_FIELD_ID
-from sauma.exchange.write import Done
+from sauma.exchange.append import note_read, refuse
 from sauma.exchange.ports import AuditSessionRow, World, WriteUnit
 from sauma.exchange.record import Draft, month_of, receipt_member
-from sauma.exchange.append import note_read, refuse
 from sauma.exchange.rows import LedgerRow, ListKeys
 from sauma.exchange.times import rfc3339
-from sauma.exchange.write import Call, Effect, perform
+from sauma.exchange.write import Call, Done, Effect, perform
 
 LONGEST_SESSION = dt.timedelta(hours=8)
 LONGEST_LIST = dt.timedelta(days=366)
@@ -238,7 +237,7 @@ def _summary(world: World, row: LedgerRow, caller: Caller) -> dict[str, JsonValu
 
 def _field_paths(row: LedgerRow) -> list[JsonValue]:
     rows = msgspec.json.decode(row.manifest, type=list[tuple[str, str, int, str, list[int], str]])
-    return list(sorted({BY_FIELD_ID[f][1].path for _, _, _, _, fields, _ in rows for f in fields}))
+    return sorted({BY_FIELD_ID[f][1].path for _, _, _, _, fields, _ in rows for f in fields})
 
 
 def _payload(world: World, row: LedgerRow) -> JsonValue:
@@ -249,7 +248,7 @@ def _payload(world: World, row: LedgerRow) -> JsonValue:
         plain = world.vault.open_payload(row.id, row.payload, row.payload_key, unbase64url(leaf.payload))
     except SealError:
         return None
-    return msgspec.json.decode(plain)
+    return msgspec.json.decode(plain, type=dict[str, JsonValue])
 
 
 def _after(world: World, context: str, cursor: str | None) -> uuid.UUID | None:

@@ -9,11 +9,10 @@ from sauma.core.canonical import uuid7
 from sauma.core.evidence import EventKind
 from sauma.core.parties import Officer
 from sauma.core.people import PersonIdentifier
-from sauma.exchange.write import Done
 from sauma.exchange.ports import MatterRow, PriorInformationRow, World, WriteUnit
 from sauma.exchange.record import Draft
 from sauma.exchange.subjects import MATTER_TABLE, PRIOR_INFORMATION_TABLE, seal_members, subject_at
-from sauma.exchange.write import Call, Effect, perform, revision_of
+from sauma.exchange.write import Call, Done, Effect, perform, revision_of
 
 
 class MatterStatement(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,11 +7,10 @@ import msgspec
 from sauma.core.evidence import EventKind
 from sauma.core.parties import Officer
 from sauma.core.resources import Resource
-from sauma.exchange.write import Done
 from sauma.exchange.ports import World, WriteUnit
 from sauma.exchange.record import Draft
 from sauma.exchange.times import rfc3339
-from sauma.exchange.write import Call, Effect, perform, revision_of
+from sauma.exchange.write import Call, Done, Effect, perform, revision_of
 
 
 class PublicationStatement(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,8 +11,16 @@ import uuid
 import msgspec
 
 from sauma.core.canonical import JsonValue, canonical_bytes, digest, structured_digest, uuid7
-from sauma.core.evidence import Entry, EventKind, LedgerEvent, ManifestRow, Position
-from sauma.core.evidence import leaf_bytes, manifest_bytes, side_bytes
+from sauma.core.evidence import (
+    Entry,
+    EventKind,
+    LedgerEvent,
+    ManifestRow,
+    Position,
+    leaf_bytes,
+    manifest_bytes,
+    side_bytes,
+)
 from sauma.core.matters import BasisVersions
 from sauma.core.parties import Caller, Officer
 from sauma.exchange.ports import Build, World
@@ -65,7 +73,7 @@ def compose(world: World, draft: Draft) -> tuple[uuid.UUID, Build]:
         provisions=draft.provisions,
         decision=draft.decision,
         reason=draft.reason,
-        subjects=tuple(dict.fromkeys(vault.subject_tag(month, seed) for seed in draft.seeds)),
+        subjects=tuple({vault.subject_tag(month, seed): None for seed in draft.seeds}),
         officer=vault.officer_tag(month, caller.organisation, officer.id) if officer else None,
         case=vault.case_tag(month, caller.organisation, draft.case_reference) if draft.case_reference else None,
         manifest=draft.manifest,

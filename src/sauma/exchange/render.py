@@ -4,9 +4,10 @@ import datetime as dt
 
 import msgspec
 
-from sauma.core.canonical import JsonValue, structured_digest
-from sauma.core.decision import Ask, Form, Permit
+from sauma.core.canonical import structured_digest
+from sauma.core.decision import Ask, Permit
 from sauma.core.disclosure import Opened, OpenedRecord, Receipt
+from sauma.core.matters import Form
 from sauma.core.purposes import Purpose
 from sauma.core.resources import REGISTRY
 from sauma.exchange.ports import World

@@ -83,7 +83,7 @@ async def other_subjects(
     """Everyone else a record names, each a subject of the controller too."""
     if len(people) > MOST_PERSONS:
         raise BadRequest("invalid-value", ("/coSubjects",))
-    return tuple([await subject_at(world, unit, controller, person) for person in dict.fromkeys(people)])
+    return tuple([await subject_at(world, unit, controller, person) for person in {p: None for p in people}])
 
 
 class IdentifierChange(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,9 +12,9 @@ import msgspec
 from sauma.core.canonical import JsonValue, canonical_bytes, digest
 from sauma.core.errors import BadRequest
 from sauma.core.parties import Caller
+from sauma.exchange.append import ProofReplayed, committed
 from sauma.exchange.ports import World, WriteUnit
 from sauma.exchange.record import Draft, caller_basis, compose
-from sauma.exchange.append import ProofReplayed, committed
 from sauma.exchange.rows import Stored, Written
 
 

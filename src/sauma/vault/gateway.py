@@ -7,15 +7,15 @@ from sauma.core.fields import Padding, Sensitivity
 from sauma.core.people import IdentifierKind, PersonIdentifier
 from sauma.exchange.ports import Plot
 from sauma.exchange.rows import SubjectKeys
-from sauma.vault.signing import open_cursor, seal_cursor
 from sauma.vault.datakeys import DataKeyPlace
 from sauma.vault.local import LocalVault
 from sauma.vault.open import SCHEMA_VERSION, open_sealed
 from sauma.vault.padding import pad
 from sauma.vault.payload import SealedPayload
-from sauma.vault.seal import Place
 from sauma.vault.pseudonyms.seeds import person_seed, unwrap_seed, wrap_seed
 from sauma.vault.pseudonyms.tags import local_identity
+from sauma.vault.seal import Place
+from sauma.vault.signing import open_cursor, seal_cursor
 
 
 class VaultGateway:

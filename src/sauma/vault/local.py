@@ -5,18 +5,18 @@ from collections.abc import Mapping
 
 from sauma.core.people import IdentifierKind
 from sauma.vault.aead import AeadFactory, aes_gcm
-from sauma.vault.pseudonyms.blindindex import blind_index, case_index
 from sauma.vault.datakeys import DataKey, DataKeyPlace, new_data_key, unwrap_data_key, wrap_data_key
 from sauma.vault.encoding import refused
-from sauma.vault.pseudonyms.handling import opaque_unit
 from sauma.vault.keyring import Keyring
 from sauma.vault.keys import KeyPurpose, Random
-from sauma.vault.pseudonyms.pairwise import pairwise_id, resolve_pairwise
 from sauma.vault.payload import SealedPayload, open_payload, seal_payload
 from sauma.vault.provider import LocalProvider
-from sauma.vault.signing import ReceiptSigner
-from sauma.vault.seal import SALT_LENGTH, Place, open_group, seal_group
+from sauma.vault.pseudonyms.blindindex import blind_index, case_index
+from sauma.vault.pseudonyms.handling import opaque_unit
+from sauma.vault.pseudonyms.pairwise import pairwise_id, resolve_pairwise
 from sauma.vault.pseudonyms.tags import TagKind, monthly_tag
+from sauma.vault.seal import SALT_LENGTH, Place, open_group, seal_group
+from sauma.vault.signing import ReceiptSigner
 
 
 class LocalVault:

@@ -6,8 +6,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from sauma.core.people import Confidential
-from sauma.core.people import CASE_REFERENCE_PATTERN, SubjectRef
+from sauma.core.people import CASE_REFERENCE_PATTERN, Confidential, SubjectRef
 
 CaseReference = Annotated[str, msgspec.Meta(pattern=CASE_REFERENCE_PATTERN, max_length=64)]
 BusinessId = Annotated[str, msgspec.Meta(pattern="^[0-9]{7}-[0-9]$", max_length=9)]

@@ -17,12 +17,11 @@ from sauma.core.errors import BadRequest, SealError
 from sauma.core.parties import Caller, Officer, OfficerKind
 from sauma.core.people import PairwiseSubject, PersonIdentifier, SubjectRef
 from sauma.core.problems import ProblemTexts
-from sauma.exchange.write import Done
+from sauma.exchange.append import refuse
 from sauma.exchange.ports import World
 from sauma.exchange.record import receipt_member
-from sauma.exchange.append import refuse
 from sauma.exchange.tokens import TokenDecision, TokenRequest
-from sauma.exchange.write import Call
+from sauma.exchange.write import Call, Done
 from sauma.web.bodies import OfficerBody
 from sauma.web.gate import default_deny, stated_scope
 

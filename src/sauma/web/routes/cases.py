@@ -2,7 +2,7 @@
 
 from litestar import Response, post
 
-from sauma.core.decision import Form, Months
+from sauma.core.matters import Form, Months
 from sauma.core.errors import BadRequest
 from sauma.exchange.disclose import CaseQuery, disclose
 from sauma.web.bodies import CaseQueryBody, PeriodBody

@@ -4,8 +4,8 @@ from litestar import Response, post, put
 
 from sauma.core.errors import BadRequest
 from sauma.core.people import check_case_reference
-from sauma.exchange.subjects import IdentifierChange, change_identifier
 from sauma.exchange.matters import MatterStatement, Telling, inform, put_matter
+from sauma.exchange.subjects import IdentifierChange, change_identifier
 from sauma.web.bodies import IdentifierChangeBody, MatterBody, PriorInformationBody
 from sauma.web.context import (
     AnyRequest,
