@@ -170,7 +170,9 @@ def serve(settings: Settings) -> int:
         try:
             listening.bind((settings.host, settings.port))
         except OSError:
-            line = "SAUMA_PORT: the address is taken or not this machine's; fix: stop what listens there, or choose another"
+            line = (
+                "SAUMA_PORT: taken, or not an address of this machine; fix: stop what listens there, or choose another"
+            )
             raise StartRefused(line, exit_code=EX_CONFIG) from None
         for _ in range(settings.workers - 1):
             if os.fork() == 0:

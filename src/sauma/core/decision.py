@@ -92,6 +92,7 @@ DISCLOSER_SIDE = frozenset(
     }
 )
 
+
 class Ask(msgspec.Struct, frozen=True, kw_only=True):
     """What the caller asks for: a purpose and a case, never a law."""
 
@@ -398,5 +399,3 @@ def _months_back(first: dt.date, months: int) -> dt.date:
     """The first day of the month that lies `months` before; negative goes forward."""
     index = first.year * 12 + first.month - 1 - months
     return dt.date(index // 12, index % 12 + 1, 1)
-
-

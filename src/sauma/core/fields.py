@@ -38,7 +38,7 @@ def sealed(
     sensitivity: Sensitivity = Sensitivity.ORDINARY,
     padding: Padding = Padding.CODE,
 ) -> msgspec.Meta:
-    """Mark a Struct member as a sealed field: `Annotated[Money | None, sealed(1901, "decision.amount")]`."""
+    """The mark of a sealed field, for `Annotated[Money | None, …]` in a resource Struct."""
     return msgspec.Meta(
         extra={"sauma": (field_id, path, sensitivity, padding)},
         extra_json_schema={"x-sauma-class": sensitivity.value, "x-sauma-field": path},

@@ -55,7 +55,7 @@ class ProhibitionKind(enum.Enum):
     RESTRICTION = "gdpr18-restriction"
     MINOR_VS_GUARDIAN = "minor-vs-guardian"
     NON_DISCLOSURE = "turvakielto"
-    SECRET_CONTACT = "secret-contact"
+    SECRET_CONTACT = "secret-contact"  # noqa: S105  # a kind of restriction, no password
 
 
 class Prohibition(msgspec.Struct, frozen=True, kw_only=True):

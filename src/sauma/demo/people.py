@@ -41,7 +41,16 @@ _LAST = {
     Language.ENGLISH: ("Abdullahi", "Hassan", "Kovalenko", "Mensah", "Nguyen", "Petrov", "Rahimi", "Warsame"),
     Language.NORTHERN_SAMI: ("Guttorm", "Länsman", "Magga", "Näkkäläjärvi"),
 }  # fmt: skip
-_STREETS = ("Koivukuja", "Kuusitie", "Mäntykatu", "Niittypolku", "Pihlajatie", "Rantakatu", "Satamakuja", "Vaahterapolku")
+_STREETS = (
+    "Koivukuja",
+    "Kuusitie",
+    "Mäntykatu",
+    "Niittypolku",
+    "Pihlajatie",
+    "Rantakatu",
+    "Satamakuja",
+    "Vaahterapolku",
+)
 
 
 class Human(Confidential, frozen=True, kw_only=True):

@@ -1,4 +1,4 @@
-"""Append: the short entries. A refusal is recorded before it is said; a look at metadata is recorded before it is had."""
+"""Append: the short entries. A refusal is recorded before it is said, a look at metadata before it is had."""
 
 import uuid
 from typing import NoReturn

@@ -132,7 +132,7 @@ async def _store(world: World, unit: WriteUnit, caller: Caller, deposit: Deposit
     controller = caller.organisation
     subject = await subject_at(world, unit, controller, deposit.person)
     people = tuple(person for person, _ in deposit.others) + _named(world, deposit)
-    others = await other_subjects(world, unit, controller, tuple(p for p in people if p != deposit.person))
+    others = await other_subjects(world, unit, controller, tuple({p: None for p in people if p != deposit.person}))
     revision = 1 if deposit.expected is None else deposit.expected + 1
     row = RecordRow(
         controller=controller,
@@ -151,9 +151,7 @@ async def _store(world: World, unit: WriteUnit, caller: Caller, deposit: Deposit
     return written
 
 
-def _seal(
-    world: World, deposit: Deposit, keys: SubjectKeys, revision: int
-) -> tuple[tuple[str, uuid.UUID, bytes], ...]:
+def _seal(world: World, deposit: Deposit, keys: SubjectKeys, revision: int) -> tuple[tuple[str, uuid.UUID, bytes], ...]:
     """One sealed group a class, every field of the class inside, unset ones as null."""
     fragments = deposit.resource.fragments(deposit.fields)
     groups: dict[Sensitivity, dict[int, tuple[Padding, bytes]]] = {}
@@ -197,7 +195,7 @@ async def _protect(world: World, unit: WriteUnit, subject: KnownSubject, person:
     county = world.county_of(code, day_of(world.clock())) if code else None
     await unit.protect_subject(
         subject.id,
-        person.turvakielto,
+        protected=person.turvakielto,
         unit=county or "",
         opaque=world.vault.opaque_unit(subject.canonical, county) if county else "",
     )

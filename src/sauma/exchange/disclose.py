@@ -26,6 +26,7 @@ from sauma.exchange.times import day_of
 
 TRIES = 3
 
+
 class CaseQuery(msgspec.Struct, frozen=True, kw_only=True):
     """A case query as it came through the gate; `body` is what was received, digested into the entry."""
 
@@ -169,6 +170,7 @@ def _keys(world: World, query: CaseQuery, ask: Ask) -> GatherKeys:
     seed = world.vault.person_seed(query.person)
     return GatherKeys(
         client=query.caller.client.id,
+        client_version=query.caller.client.version,
         organisation=query.caller.organisation,
         discloser=ask.controller,
         purpose=ask.purpose,
@@ -211,7 +213,7 @@ def _facts(step: _Step) -> Facts:
 def _basis(query: CaseQuery, decision: Permit | Refusal) -> BasisVersions:
     if isinstance(decision, Refusal):
         return caller_basis(query.caller)
-    return msgspec.structs.replace(decision.basis, client_version=query.caller.client.version)
+    return decision.basis
 
 
 def _entry(step: _Step, decision: Permit | Refusal) -> Build:
@@ -263,9 +265,10 @@ def _answer(step: _Step, opened: Opened, permit: Permit) -> Disclosed:
     cursor = None
     if permit.more_after is not None:
         cursor = step.world.vault.seal_cursor(_cursor_context(step.query), permit.more_after.bytes)
-    members = common_members(step.world, permit.purpose, step.gathered, receipt=opened.receipt, pairwise=_pairwise(step))
+    receipt, pairwise = opened.receipt, _pairwise(step)
+    members = common_members(step.world, permit.purpose, step.gathered, receipt=receipt, pairwise=pairwise)
     body = msgspec.json.encode(members | disclosed_members(permit, opened, cursor=cursor))
-    return Disclosed(body=body, receipt=opened.receipt)
+    return Disclosed(body=body, receipt=receipt)
 
 
 def _pairwise(step: _Step) -> str:

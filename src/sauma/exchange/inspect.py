@@ -183,9 +183,7 @@ async def open_audit_session(world: World, call: Call, session: AuditSession) ->
     return await perform(world, call, effect)
 
 
-async def read_entry(
-    world: World, caller: Caller, entry: uuid.UUID, session: uuid.UUID | None
-) -> dict[str, JsonValue]:
+async def read_entry(world: World, caller: Caller, entry: uuid.UUID, session: uuid.UUID | None) -> dict[str, JsonValue]:
     """One ledger entry for an auditor: leaf verbatim, manifest, and the payload opened; the read is an entry first.
 
     Raises:
@@ -237,7 +235,7 @@ def _summary(world: World, row: LedgerRow, caller: Caller) -> dict[str, JsonValu
 
 def _field_paths(row: LedgerRow) -> list[JsonValue]:
     rows = msgspec.json.decode(row.manifest, type=list[tuple[str, str, int, str, list[int], str]])
-    return sorted({BY_FIELD_ID[f][1].path for _, _, _, _, fields, _ in rows for f in fields})
+    return [*sorted({BY_FIELD_ID[f][1].path for _, _, _, _, fields, _ in rows for f in fields})]
 
 
 def _payload(world: World, row: LedgerRow) -> JsonValue:

@@ -86,7 +86,7 @@ class WriteUnit(Protocol):
         """A new person at this controller; False when another call added the identifier first."""
         ...
 
-    async def protect_subject(self, subject: uuid.UUID, protected: bool | None, *, unit: str, opaque: str) -> None:
+    async def protect_subject(self, subject: uuid.UUID, *, protected: bool | None, unit: str, opaque: str) -> None:
         """Set protection (None leaves it) and the handling unit, opaque while protected; a change moves the basis."""
         ...
 
@@ -118,9 +118,7 @@ class WriteUnit(Protocol):
         """Make a wrongly linked pair two persons again."""
         ...
 
-    async def put_publication_state(
-        self, controller: str, resource: str, status: str, as_of: dt.datetime
-    ) -> Written:
+    async def put_publication_state(self, controller: str, resource: str, status: str, as_of: dt.datetime) -> Written:
         """How current the controller's publication of a resource is."""
         ...
 
@@ -243,7 +241,9 @@ class Vault(Protocol):
         """Fresh data keys of a person, one a class, wrapped."""
         ...
 
-    def seal(self, place: "Plot", keys: SubjectKeys, values: dict[int, tuple[Padding, bytes]]) -> tuple[uuid.UUID, bytes]:
+    def seal(
+        self, place: "Plot", keys: SubjectKeys, values: dict[int, tuple[Padding, bytes]]
+    ) -> tuple[uuid.UUID, bytes]:
         """Pad and seal the JSON fragments of one class by field id; returns the data key's id and the group."""
         ...
 

@@ -40,7 +40,7 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     reason: str | None = None
     seeds: tuple[bytes, ...] = ()
     manifest: tuple[ManifestRow, ...] = ()
-    particulars: dict[str, JsonValue] = {}
+    particulars: dict[str, JsonValue] = msgspec.field(default_factory=dict)
     body: bytes = b""
     refers: uuid.UUID | None = None
 

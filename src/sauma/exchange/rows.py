@@ -26,6 +26,7 @@ class GatherKeys(msgspec.Struct, frozen=True, kw_only=True):
     """What gather looks for: keyed indexes and closed names, never an identity code."""
 
     client: str
+    client_version: int
     organisation: str
     discloser: str
     purpose: str

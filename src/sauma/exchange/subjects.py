@@ -1,4 +1,4 @@
-"""Subjects: find the person at a controller or add them, sealed, with data keys of their own; and when identifiers change.
+"""Subjects: find the person at a controller or add them, sealed, with data keys of their own; changed identifiers.
 
 A HETU is no stable key (661/2009 12 §). Old and new resolve to one subject among the caller's own records only.
 """
@@ -56,9 +56,7 @@ def new_subject(world: World, controller: str, person: PersonIdentifier) -> NewS
 def seal_identifier(world: World, keys: SubjectKeys, person: PersonIdentifier) -> bytes:
     """The identifier itself, sealed in its own row."""
     row = uuid.UUID(bytes=world.vault.blind_index(person, keys.controller))
-    return seal_members(
-        world, keys, IDENTIFIER_TABLE, row, {"kind": person.kind.value, "value": person.value}
-    )
+    return seal_members(world, keys, IDENTIFIER_TABLE, row, {"kind": person.kind.value, "value": person.value})
 
 
 def seal_members(world: World, keys: SubjectKeys, table: int, row: uuid.UUID, members: dict[str, str | None]) -> bytes:
@@ -83,7 +81,7 @@ async def other_subjects(
     """Everyone else a record names, each a subject of the controller too."""
     if len(people) > MOST_PERSONS:
         raise BadRequest("invalid-value", ("/coSubjects",))
-    return tuple([await subject_at(world, unit, controller, person) for person in {p: None for p in people}])
+    return tuple([await subject_at(world, unit, controller, person) for person in people])
 
 
 class IdentifierChange(msgspec.Struct, frozen=True, kw_only=True):

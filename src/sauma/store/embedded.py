@@ -80,7 +80,7 @@ class Cluster:
         return f"postgresql://{role}:{self._passwords[role]}@/{quote(database)}?host={self.socket_directory}"
 
     def stop(self) -> None:
-        """Let go; the last process to do so stops the server. A second call does nothing, nor does a forked worker's."""
+        """Let go; the last process to do so stops the server. A second call, or a forked worker's, does nothing."""
         if self._lock < 0 or self._pid != os.getpid():
             return
         with _locked(self.home):

@@ -121,8 +121,5 @@ async def _organisations(connection: asyncpg.Connection, organisations: tuple[En
 async def _agreements(connection: asyncpg.Connection, agreements: tuple[EnrolledAgreement, ...]) -> None:
     await connection.executemany(
         _SQL["enrol_agreement"],
-        [
-            (a.id, a.discloser, a.receiver, a.purpose, a.valid_from, a.max_months, a.per_person_day)
-            for a in agreements
-        ],
+        [(a.id, a.discloser, a.receiver, a.purpose, a.valid_from, a.max_months, a.per_person_day) for a in agreements],
     )

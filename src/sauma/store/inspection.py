@@ -54,17 +54,16 @@ class PostgresInspection:
         span = _span(entry)
         if span is None:
             return None
-        rows = await self._fetch(
-            "inspect_entry", receipt.entry, receipt.recorded_at, organisation, entry, *span
-        )
+        rows = await self._fetch("inspect_entry", receipt.entry, receipt.recorded_at, organisation, entry, *span)
         return _row(rows[0]) if rows else None
 
     async def _fetch(self, name: str, *values: object) -> list[asyncpg.Record]:
         async with self._database.hold() as held:
             try:
-                return await held.connection.fetch(_SQL[name], *values)
+                found: list[asyncpg.Record] = await held.connection.fetch(_SQL[name], *values)
             except LOST:
                 raise Unavailable("ledger-unavailable") from None
+        return found
 
 
 def _span(entry: uuid.UUID) -> tuple[dt.datetime, dt.datetime] | None:

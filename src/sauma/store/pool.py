@@ -25,12 +25,18 @@ Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 GENESIS = bytes(32)
 """What a writer's first leaf links to."""
 
-LOST = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.OperatorInterventionError, OSError, TimeoutError)
+LOST = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.OperatorInterventionError,
+    OSError,
+    TimeoutError,
+)
 """What asyncpg raises when a statement, or its answer, may have been lost."""
 
 
 class Writer:
-    """One pooled connection's incarnation; `started` once its start entry stands, `doubtful` once an answer was lost."""
+    """One pooled connection's incarnation: `started` with its start entry, `doubtful` once an answer was lost."""
 
     def __init__(self, writer: uuid.UUID) -> None:
         self.position = Position(writer=writer, counter=0, previous=GENESIS)

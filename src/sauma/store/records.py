@@ -125,9 +125,7 @@ def _gathered(row: asyncpg.Record, keys: GatherKeys) -> Gathered:
         subject=_subject(row),
         prohibitions=tuple(
             Prohibition(id=i, kind=ProhibitionKind(k), record=r)
-            for i, k, r in zip(
-                row["prohibition"], row["prohibition_kind"], row["prohibition_record"], strict=True
-            )
+            for i, k, r in zip(row["prohibition"], row["prohibition_kind"], row["prohibition_record"], strict=True)
         ),
         headers=_headers(row),
         recent=row["recent"],
@@ -142,7 +140,7 @@ def _gathered(row: asyncpg.Record, keys: GatherKeys) -> Gathered:
 def _basis(row: asyncpg.Record, keys: GatherKeys) -> BasisVersions:
     return BasisVersions(
         client=keys.client,
-        client_version=row["client_version"] or 0,
+        client_version=keys.client_version,
         organisation=keys.organisation,
         organisation_version=row["organisation_version"],
         discloser=keys.discloser if row["discloser_version"] is not None else None,

@@ -57,6 +57,7 @@ class PostgresRegister:
     async def _fetch(self, name: str, *values: object) -> list[asyncpg.Record]:
         async with self._database.hold() as held:
             try:
-                return await held.connection.fetch(_SQL[name], *values)
+                found: list[asyncpg.Record] = await held.connection.fetch(_SQL[name], *values)
             except LOST:
                 raise Unavailable("ledger-unavailable") from None
+        return found

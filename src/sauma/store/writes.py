@@ -144,7 +144,7 @@ class PostgresUnit:
             return False
         return bool(added)
 
-    async def protect_subject(self, subject: uuid.UUID, protected: bool | None, *, unit: str, opaque: str) -> None:
+    async def protect_subject(self, subject: uuid.UUID, *, protected: bool | None, unit: str, opaque: str) -> None:
         """Set protection (None leaves it) and the handling unit, opaque while protected; a change moves the basis."""
         await self._connection.execute(_SQL["protect_subject"], subject, protected, unit, opaque)
 

@@ -31,9 +31,7 @@ def open_sealed(vault: LocalVault, sealed: Sealed) -> Opened:
         at = (row.resource, row.record)
         seen = records.get(at)
         fragments = _open_group(vault, sealed, group) | (seen.fragments if seen else {})
-        records[at] = OpenedRecord(
-            resource=row.resource, record=row.record, revision=row.revision, fragments=fragments
-        )
+        records[at] = OpenedRecord(resource=row.resource, record=row.record, revision=row.revision, fragments=fragments)
     return Opened(receipt=sealed.receipt, records=tuple(records.values()))
 
 

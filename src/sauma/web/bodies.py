@@ -47,7 +47,7 @@ class CaseQueryBody(Confidential, frozen=True, kw_only=True, rename="camel", for
     period: PeriodBody | None = None
     form: Literal["values", "existence"] = "values"
     fields: Annotated[tuple[FieldPath, ...], msgspec.Meta(min_length=1, max_length=150)] | None = None
-    necessity: dict[FieldPath, Code] = {}
+    necessity: dict[FieldPath, Code] = msgspec.field(default_factory=dict)
     consent_id: uuid.UUID | None = None
     limit: Annotated[int, msgspec.Meta(ge=1, le=50)] = 50
     cursor: Annotated[str, msgspec.Meta(max_length=200)] | None = None

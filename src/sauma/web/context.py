@@ -91,7 +91,7 @@ async def guard(connection: ASGIConnection[Any, Any, Any, Any], route: BaseRoute
     headers = connection.scope["headers"]
     caller = edge.authenticate(
         Credentials(
-            method=str(connection.scope["method"]),
+            method=str(connection.scope.get("method", "")),
             raw_path=connection.scope["raw_path"].decode("ascii", "replace").partition("?")[0],
             query=connection.scope["query_string"].decode("ascii", "replace"),
             authorizations=tuple(v.decode("latin-1") for k, v in headers if k.lower() == b"authorization"),

@@ -65,7 +65,7 @@ class Envelope:
         keys: dict[str, object] = {
             "requestId": scope["state"]["request_id"],
             "route": str(scope.get("path_template") or "unmatched"),
-            "method": str(scope["method"]),
+            "method": str(scope.get("method", "")),
             "status": status,
             "durationClass": duration_class(milliseconds),
         }
@@ -116,7 +116,7 @@ def _proof_gone(request: Request[Any, Any, Any], _: ProofReplayed) -> Response[b
 def _refused(writer: ProblemWriter) -> Callable[[Request[Any, Any, Any], Refused], Response[bytes]]:
     def answer(request: Request[Any, Any, Any], error: Refused) -> Response[bytes]:
         receipt = receipt_member(edge_of(request).world, error.receipt.entry, error.receipt.leaf_hash)
-        response = writer.response(request, error.code, decision_id=str(error.receipt.entry), receipt=receipt)
+        response = writer.response(request, error.code, receipt=receipt)
         if error.code == "scope-missing":
             challenge = edge_of(request).token_challenge("insufficient_scope")
             response.headers |= {k: v for k, v in challenge.headers if k.lower() == "www-authenticate"}

@@ -2,8 +2,8 @@
 
 from litestar import Response, post
 
-from sauma.core.matters import Form, Months
 from sauma.core.errors import BadRequest
+from sauma.core.matters import Form, Months
 from sauma.exchange.disclose import CaseQuery, disclose
 from sauma.web.bodies import CaseQueryBody, PeriodBody
 from sauma.web.context import (

@@ -6,7 +6,7 @@ import msgspec
 from litestar import Response, get, post, put
 from litestar.handlers import HTTPRouteHandler
 
-from sauma.core.canonical import structured_digest
+from sauma.core.canonical import JsonValue, structured_digest
 from sauma.core.errors import BadRequest
 from sauma.core.people import PersonIdentifier
 from sauma.core.resources import REGISTRY, Resource
@@ -53,7 +53,7 @@ def record_routes(resource: Resource) -> tuple[HTTPRouteHandler, ...]:
     async def get_one(request: AnyRequest, record_id: str) -> Response[bytes]:
         record = uuid_of(record_id, "/path/recordId")
         head, receipt = await state_of(edge_of(request).world, caller_of(request), resource, record)
-        members = {
+        members: dict[str, JsonValue] = {
             "resource": resource.name,
             "id": str(record),
             "revision": head.revision,

@@ -1,0 +1,177 @@
+"""What Kela deposits of a case: person, household, housing costs, and per month application, decision and payments."""
+
+import datetime as dt
+
+from sauma.core.parties import KELA
+from sauma.core.resources.applications import Application, ApplicationStatus, UrgencyReason
+from sauma.core.resources.commitments import Commitment, CommitmentKind, CommitmentState
+from sauma.core.resources.decisions import AppliedProvision, Decision, DecisionType
+from sauma.core.resources.housing_costs import HousingCost
+from sauma.core.resources.payments import PayeeType, Payment
+from sauma.core.resources.recoveries import Recovery, RecoveryBasis
+from sauma.core.resources.reductions import Hearing, Reduction, ReductionGround
+from sauma.core.resources.vocabulary import OtherCostClass, OtherCostSum, Period
+from sauma.demo.cases import KELA_UNIT, Case, Desk, Need, household_fields, person_fields, reduced
+from sauma.demo.money import Assessment, assess, basic_amount, calculation, euro
+from sauma.exchange.deposit import Deposit
+
+_WORKER = {"worker_unit": KELA_UNIT, "worker_role": "etuuskäsittelijä"}
+_DAYS_TO_DECIDE = 6
+_EXHORTED = dt.timedelta(days=40)
+
+
+def benefit_deposits(case: Case, today: dt.date) -> tuple[Deposit, ...]:
+    """Every record of the case at Kela."""
+    desk = Desk(case=case, controller=KELA, unit=KELA_UNIT, today=today)
+    month = assessment(case)
+    made = [
+        desk.record("persons", person_fields(case, human, unit=KELA_UNIT), person=human)
+        for human in (*case.family.adults, *(case.family.children if case.protected else ()))
+    ]
+    made.append(desk.record("households", household_fields(case, unit=KELA_UNIT)))
+    made.append(desk.record("housing-costs", _housing(case, month, desk=desk)))
+    for back in range(case.months):
+        made += _month(desk, month, back=back)
+    if case.need is Need.REDUCTION:
+        made.append(desk.record("reductions", _reduction(case, desk=desk)))
+    made += _rarer(desk, month)
+    return tuple(made)
+
+
+def assessment(case: Case) -> Assessment:
+    """The case's month: the same expenses and income in each of its months."""
+    family = case.family
+    basic = basic_amount(
+        family.kind,
+        adults=len(family.adults),
+        ages=tuple(child.age for child in family.children),
+        reduction=reduced(case),
+    )
+    return assess(case.lots("money"), basic=basic, size=family.size)
+
+
+def _month(desk: Desk, month: Assessment, *, back: int) -> list[Deposit]:
+    """Application, decision, calculation and payments of one month; decided before it begins, paid on its first day."""
+    first, after = desk.month(back), desk.month(back - 1)
+    lots = desk.case.lots(f"month|{back}")
+    decided = first - dt.timedelta(days=lots.between(1, 3))
+    received = decided - dt.timedelta(days=lots.between(1, _DAYS_TO_DECIDE))
+    period = Period(from_=first, to=after - dt.timedelta(days=1))
+    made = [
+        desk.record("applications", _application(desk.case, received, period, back=back), number=back),
+        desk.record("decisions", _decision(month, decided, period, desk=desk), number=back),
+        desk.record("calculations", calculation(month, unit=KELA_UNIT), number=back),
+    ]
+    payments = _payments(month, landlord=lots.percent(40))
+    for place, (payee, cents) in enumerate(payments):
+        paid = Payment(date=first, amount=euro(cents), next_date=after, payee_type=payee, worker_unit=KELA_UNIT)
+        made.append(desk.record("payments", paid, number=back * 10 + place))
+    return made
+
+
+def _application(case: Case, received: dt.date, period: Period, *, back: int) -> Application:
+    need = case.need if back == 0 else None
+    lots = case.lots("application")
+    costs = None
+    if need is Need.SUPPLEMENTARY:
+        kind = lots.one_of((OtherCostClass.SPECIAL_NEEDS, OtherCostClass.DEBT, OtherCostClass.SUPPLEMENTARY_HOUSING))
+        costs = (OtherCostSum(class_=kind, sum=euro(lots.between(40_00, 900_00))),)
+    reasons = (UrgencyReason.FOOD_OR_MEDICINE, UrgencyReason.EVICTION, UrgencyReason.ELECTRICITY)
+    return Application(
+        id=f"TOTU-{case.key}-{back}",
+        received_at=received,
+        status=ApplicationStatus.TRANSFERRED if need is Need.SUPPLEMENTARY else ApplicationStatus.BASIC_DECIDED,
+        period=period,
+        other_costs=costs,
+        urgency_flag=need is Need.URGENT,
+        urgency_reason=lots.one_of(reasons) if need is Need.URGENT else None,
+        meeting_request=need is Need.SOCIAL_WORK,
+        worker_unit=KELA_UNIT,
+    )
+
+
+def _decision(month: Assessment, decided: dt.date, period: Period, *, desk: Desk) -> Decision:
+    granted = month.granted
+    partly = month.rent.accepted < month.rent.actual
+    kind = DecisionType.PARTLY_GRANTED if partly else DecisionType.GRANTED
+    reasons = (
+        "Menot ylittävät käytettävissä olevat tulot ja varat." if granted else "Tulot ja varat riittävät menoihin."
+    )
+    return Decision(
+        id=f"PTL-{desk.case.key}-{period.from_:%Y%m}",
+        date=decided,
+        type=kind if granted else DecisionType.REFUSED,
+        period=period,
+        amount=euro(granted),
+        reasons=reasons,
+        provisions=(AppliedProvision(act="1412/1997", section="6 §"), AppliedProvision(act="1412/1997", section="7 §")),
+        appeal=desk.case.lots("appeal").percent(3),
+        **_WORKER,
+    )
+
+
+def _payments(month: Assessment, *, landlord: bool) -> tuple[tuple[PayeeType, int], ...]:
+    """What was granted, the rent's part straight to the landlord where that was asked for."""
+    granted = month.granted
+    if not granted:
+        return ()
+    rent = min(granted, month.rent.accepted)
+    if landlord and granted > rent:
+        return ((PayeeType.LANDLORD, rent), (PayeeType.CLIENT, granted - rent))
+    return ((PayeeType.LANDLORD if landlord else PayeeType.CLIENT, granted),)
+
+
+def _housing(case: Case, month: Assessment, *, desk: Desk) -> HousingCost:
+    rent, lots = month.rent, case.lots("housing")
+    too_dear = rent.accepted < rent.actual
+    return HousingCost(
+        actual=euro(rent.actual),
+        accepted=euro(rent.accepted),
+        limit=euro(rent.limit),
+        directive_due=desk.month(-3) if too_dear and lots.percent(50) else None,
+        eviction_risk=lots.percent(4),
+        worker_unit=KELA_UNIT,
+    )
+
+
+def _reduction(case: Case, *, desk: Desk) -> Reduction:
+    percent = reduced(case)
+    ground = {
+        20: ReductionGround.INTEGRATION_PLAN_REFUSED,
+        40: ReductionGround.WORK_REFUSED,
+        50: ReductionGround.FULL_TIME_WORK_NOT_SOUGHT,
+    }[percent]
+    lots, first = case.lots("hearing"), desk.month(0)
+    return Reduction(
+        percent=20 if percent == 20 else 40 if percent == 40 else 50,
+        period=Period(from_=first, to=desk.month(-2) - dt.timedelta(days=1)),
+        ground=ground,
+        exhortation_due=first - _EXHORTED,
+        hearing=lots.weighted(((Hearing.HEARD, 6), (Hearing.DID_NOT_ANSWER, 3), (Hearing.NOT_REACHED, 1))),
+        proportionality="Alentaminen ei ole kohtuuton: välttämättömään toimeentuloon jää riittävästi.",
+        worker_unit=KELA_UNIT,
+    )
+
+
+def _rarer(desk: Desk, month: Assessment) -> list[Deposit]:
+    """A commitment in one case of seven, a recovery in one of twenty-five."""
+    lots, first = desk.case.lots("rarer"), desk.month(0)
+    made: list[Deposit] = []
+    if lots.percent(14):
+        commitment = Commitment(
+            kind=lots.one_of((CommitmentKind.MEDICINE, CommitmentKind.RENT_DEPOSIT, CommitmentKind.ELECTRICITY)),
+            valid=Period(from_=first, to=desk.month(-1) - dt.timedelta(days=1)),
+            limit=euro(lots.between(50_00, 400_00)),
+            state=lots.one_of((CommitmentState.OPEN, CommitmentState.USED)),
+            worker_unit=KELA_UNIT,
+        )
+        made.append(desk.record("commitments", commitment))
+    if month.granted and lots.percent(4):
+        recovery = Recovery(
+            order=True,
+            basis=RecoveryBasis.EXPECTED_INCOME,
+            amount=euro(month.granted * lots.between(20, 100) // 100),
+            worker_unit=KELA_UNIT,
+        )
+        made.append(desk.record("recoveries", recovery))
+    return made
