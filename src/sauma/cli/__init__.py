@@ -47,6 +47,8 @@ def parser() -> argparse.ArgumentParser:
     demo = command("demo", _demo, "play the main job as an outside system would")
     demo.add_argument("--json", action="store_true", help="answer as JSON")
     command("clean", _clean, "stop PostgreSQL and remove everything Sauma made")
+    contract = command("contract", _contract, "the generated API description: write it, or check that it is current")
+    contract.add_argument("action", choices=("write", "check"))
     version = command("version", _version, "say which version this is")
     version.add_argument("--json", action="store_true", help="answer as JSON")
     return top
@@ -92,6 +94,12 @@ def _migrate(chosen: argparse.Namespace) -> int:
     if chosen.print_bootstrap:
         return schema.print_bootstrap()
     return schema.check(json=chosen.json) if chosen.check else schema.migrate(json=chosen.json)
+
+
+def _contract(chosen: argparse.Namespace) -> int:
+    from sauma.cli import contract  # noqa: PLC0415  # see the module's first lines
+
+    return contract.write() if chosen.action == "write" else contract.check()
 
 
 def _clean(_: argparse.Namespace) -> int:

@@ -153,8 +153,6 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Case(msgspec.Struct, frozen=True, kw_only=True):
-    """One question with everything the numbered conditions look at."""
-
     ask: Ask
     facts: Facts
     purpose: Purpose

@@ -7,7 +7,7 @@ import uuid
 
 import msgspec
 
-from sauma.core.canonical import JsonValue, canonical_bytes, digest
+from sauma.core.canonical import canonical_bytes, digest
 
 LEAF_VERSION = 1
 LEAF_LIMIT = 1024
@@ -104,6 +104,40 @@ class LedgerEvent(msgspec.Struct, frozen=True, kw_only=True):
     refers: uuid.UUID | None = None
 
 
+class Leaf(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The members of a leaf as they are hashed: sorted, without those that do not apply.
+
+    Digests and tags are base64url without padding; `subjects`, `officer` and `case` are keyed monthly tags; `manifest`,
+    `side` and `payload` commit to what stands beside the leaf in its row; `previous` links to the writer's last leaf.
+    """
+
+    v: int
+    id: uuid.UUID
+    at: str
+    kind: EventKind
+    writer: uuid.UUID
+    counter: int
+    previous: str
+    organisation: str | None = None
+    client: str | None = None
+    counterparty: str | None = None
+    purpose: str | None = None
+    provisions: tuple[str, ...] = ()
+    consent: uuid.UUID | None = None
+    decision: str | None = None
+    reason: str | None = None
+    subjects: tuple[str, ...] = ()
+    side: str | None = None
+    officer: str | None = None
+    case: str | None = None
+    manifest: str | None = None
+    payload: str | None = None
+    request: str | None = None
+    assertion: str | None = None
+    catalogue: str | None = None
+    refers: uuid.UUID | None = None
+
+
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """The bytes of one ledger row: leaf, manifest, side tags and the encrypted payload with its wrapped key."""
 
@@ -139,38 +173,38 @@ def leaf_bytes(event: LedgerEvent, position: Position, manifest: bytes, side: by
         ValueError: the leaf is larger than the limit.
     """
     many = len(event.subjects) > TAGS_IN_LEAF
-    members: dict[str, JsonValue] = {
-        "v": LEAF_VERSION,
-        "id": str(event.id),
-        "at": event.at.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
-        "kind": event.kind.value,
-        "writer": str(position.writer),
-        "counter": position.counter,
-        "previous": base64url(position.previous),
-        "organisation": event.organisation,
-        "client": event.client,
-        "counterparty": event.counterparty,
-        "purpose": event.purpose,
-        "provisions": list(event.provisions) or None,
-        "consent": str(event.consent) if event.consent else None,
-        "decision": event.decision,
-        "reason": event.reason,
-        "subjects": None if many or not event.subjects else [base64url(t) for t in event.subjects],
-        "side": base64url(digest(side)) if many else None,
-        "officer": _text(event.officer),
-        "case": _text(event.case),
-        "manifest": base64url(digest(manifest)) if event.manifest else None,
-        "payload": _text(event.payload),
-        "request": _text(event.request),
-        "assertion": _text(event.assertion),
-        "catalogue": _text(event.catalogue),
-        "refers": str(event.refers) if event.refers else None,
-    }
-    leaf = canonical_bytes({name: value for name, value in members.items() if value is not None})
-    if len(leaf) > LEAF_LIMIT:
+    leaf = Leaf(
+        v=LEAF_VERSION,
+        id=event.id,
+        at=event.at.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        kind=event.kind,
+        writer=position.writer,
+        counter=position.counter,
+        previous=base64url(position.previous),
+        organisation=event.organisation,
+        client=event.client,
+        counterparty=event.counterparty,
+        purpose=event.purpose,
+        provisions=event.provisions,
+        consent=event.consent,
+        decision=event.decision,
+        reason=event.reason,
+        subjects=() if many else tuple(base64url(t) for t in event.subjects),
+        side=base64url(digest(side)) if many else None,
+        officer=_text(event.officer),
+        case=_text(event.case),
+        manifest=base64url(digest(manifest)) if event.manifest else None,
+        payload=_text(event.payload),
+        request=_text(event.request),
+        assertion=_text(event.assertion),
+        catalogue=_text(event.catalogue),
+        refers=event.refers,
+    )
+    encoded = msgspec.json.encode(leaf, order="sorted")
+    if len(encoded) > LEAF_LIMIT:
         message = "leaf larger than its limit"
         raise ValueError(message)
-    return leaf
+    return encoded
 
 
 def side_bytes(event: LedgerEvent) -> bytes:

@@ -9,20 +9,24 @@ from sauma.core.resources.decisions import AppliedProvision, Decision, DecisionT
 from sauma.core.resources.housing_costs import HousingCost
 from sauma.core.resources.payments import PayeeType, Payment
 from sauma.core.resources.recoveries import Recovery, RecoveryBasis
-from sauma.core.resources.reductions import Hearing, Reduction, ReductionGround
+from sauma.core.resources.reductions import Hearing, Percent, Reduction, ReductionGround
 from sauma.core.resources.vocabulary import OtherCostClass, OtherCostSum, Period
 from sauma.demo.cases import KELA_UNIT, Case, Desk, Need, household_fields, person_fields, reduced
 from sauma.demo.money import Assessment, assess, basic_amount, calculation, euro
 from sauma.exchange.deposit import Deposit
 
-_WORKER = {"worker_unit": KELA_UNIT, "worker_role": "etuuskäsittelijä"}
 _DAYS_TO_DECIDE = 6
 _EXHORTED = dt.timedelta(days=40)
+_GROUNDS: dict[Percent, ReductionGround] = {
+    20: ReductionGround.INTEGRATION_PLAN_REFUSED,
+    40: ReductionGround.WORK_REFUSED,
+    50: ReductionGround.FULL_TIME_WORK_NOT_SOUGHT,
+}
 
 
 def benefit_deposits(case: Case, today: dt.date) -> tuple[Deposit, ...]:
     """Every record of the case at Kela."""
-    desk = Desk(case=case, controller=KELA, unit=KELA_UNIT, today=today)
+    desk = Desk(case=case, controller=KELA, today=today)
     month = assessment(case)
     made = [
         desk.record("persons", person_fields(case, human, unit=KELA_UNIT), person=human)
@@ -32,8 +36,9 @@ def benefit_deposits(case: Case, today: dt.date) -> tuple[Deposit, ...]:
     made.append(desk.record("housing-costs", _housing(case, month, desk=desk)))
     for back in range(case.months):
         made += _month(desk, month, back=back)
-    if case.need is Need.REDUCTION:
-        made.append(desk.record("reductions", _reduction(case, desk=desk)))
+    percent = reduced(case)
+    if percent is not None:
+        made.append(desk.record("reductions", _reduction(percent, desk=desk)))
     made += _rarer(desk, month)
     return tuple(made)
 
@@ -45,7 +50,7 @@ def assessment(case: Case) -> Assessment:
         family.kind,
         adults=len(family.adults),
         ages=tuple(child.age for child in family.children),
-        reduction=reduced(case),
+        reduction=reduced(case) or 0,
     )
     return assess(case.lots("money"), basic=basic, size=family.size)
 
@@ -106,7 +111,8 @@ def _decision(month: Assessment, decided: dt.date, period: Period, *, desk: Desk
         reasons=reasons,
         provisions=(AppliedProvision(act="1412/1997", section="6 §"), AppliedProvision(act="1412/1997", section="7 §")),
         appeal=desk.case.lots("appeal").percent(3),
-        **_WORKER,
+        worker_unit=KELA_UNIT,
+        worker_role="etuuskäsittelijä",
     )
 
 
@@ -134,18 +140,12 @@ def _housing(case: Case, month: Assessment, *, desk: Desk) -> HousingCost:
     )
 
 
-def _reduction(case: Case, *, desk: Desk) -> Reduction:
-    percent = reduced(case)
-    ground = {
-        20: ReductionGround.INTEGRATION_PLAN_REFUSED,
-        40: ReductionGround.WORK_REFUSED,
-        50: ReductionGround.FULL_TIME_WORK_NOT_SOUGHT,
-    }[percent]
-    lots, first = case.lots("hearing"), desk.month(0)
+def _reduction(percent: Percent, *, desk: Desk) -> Reduction:
+    lots, first = desk.case.lots("hearing"), desk.month(0)
     return Reduction(
-        percent=20 if percent == 20 else 40 if percent == 40 else 50,
+        percent=percent,
         period=Period(from_=first, to=desk.month(-2) - dt.timedelta(days=1)),
-        ground=ground,
+        ground=_GROUNDS[percent],
         exhortation_due=first - _EXHORTED,
         hearing=lots.weighted(((Hearing.HEARD, 6), (Hearing.DID_NOT_ANSWER, 3), (Hearing.NOT_REACHED, 1))),
         proportionality="Alentaminen ei ole kohtuuton: välttämättömään toimeentuloon jää riittävästi.",

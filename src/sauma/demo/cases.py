@@ -13,9 +13,10 @@ import msgspec
 from sauma.core.parties import KELA
 from sauma.core.people import Confidential, Hetu, PersonIdentifier
 from sauma.core.resources import REGISTRY
-from sauma.core.resources.households import Household, HouseholdMember, HouseholdType, Relation
+from sauma.core.resources.households import Household, HouseholdMember, Relation
 from sauma.core.resources.persons import Mandate, Person
 from sauma.core.resources.record import Record
+from sauma.core.resources.reductions import Percent
 from sauma.demo.lots import Lots
 from sauma.demo.organisations import named_uuid
 from sauma.demo.people import Family, Home, Human
@@ -23,6 +24,7 @@ from sauma.exchange.deposit import Deposit
 
 KELA_UNIT = "Kela, perustoimeentulotuki"
 _RETAINED_YEARS = 5
+_PERCENTS: tuple[Percent, ...] = (20, 40, 50)
 _NOWHERE = "+358000"  # no subscriber's number begins with the international prefix
 
 
@@ -68,7 +70,6 @@ class Desk(msgspec.Struct, frozen=True, kw_only=True):
 
     case: Case
     controller: str
-    unit: str
     today: dt.date
 
     def record(self, resource: str, fields: Record, *, person: Human | None = None, number: int = 0) -> Deposit:
@@ -139,14 +140,9 @@ def household_fields(case: Case, *, unit: str) -> Household:
     return Household(type=family.kind, size=family.size, members=members, worker_unit=unit)
 
 
-def reduced(case: Case) -> int:
-    """The percentage taken off one adult's basic amount."""
-    return case.lots("reduction").one_of((20, 40, 50)) if case.need is Need.REDUCTION else 0
-
-
-def has_children(kind: HouseholdType) -> bool:
-    """Whether children belong to a household of this kind."""
-    return kind in {HouseholdType.SINGLE_PARENT, HouseholdType.COUPLE_WITH_CHILDREN}
+def reduced(case: Case) -> Percent | None:
+    """The percentage taken off one adult's basic amount; None where nothing is."""
+    return case.lots("reduction").one_of(_PERCENTS) if case.need is Need.REDUCTION else None
 
 
 def _identifier(human: Human) -> PersonIdentifier:

@@ -17,7 +17,7 @@ _ITEMS = ("vuokrarästi", "silmälasit", "muuttokustannukset", "lastenvaunut", "
 
 def county_deposits(case: Case, today: dt.date) -> tuple[Deposit, ...]:
     """Every record of the case at the county."""
-    desk = Desk(case=case, controller=case.home.county, unit=COUNTY_UNIT, today=today)
+    desk = Desk(case=case, controller=case.home.county, today=today)
     lots, first = case.lots("county"), desk.month(0)
     received = first - dt.timedelta(days=lots.between(3, 20))
     decided = min(received + dt.timedelta(days=lots.between(1, 7)), today)

@@ -24,7 +24,7 @@ from sauma.store.enrol import (
     Enrolment,
 )
 
-PIRKANMAA_AREA, VARSINAIS_SUOMI_AREA, HELSINKI_AREA, OSTROBOTHNIA_AREA = "08", "05", "90", "17"
+PIRKANMAA_AREA = "08"
 PIRKANMAA = "3221308-6"
 KELA_CLIENT, PIRKANMAA_CLIENT = "kela-core", "pirha-casework"
 PIRKANMAA_AUDITOR, KELA_AUDITOR, OMBUDSMAN_CLIENT = "pirha-dpo", "kela-dpo", "ombudsman"

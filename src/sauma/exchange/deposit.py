@@ -112,7 +112,7 @@ async def annul(world: World, call: Call, annulment: Annulment) -> Done:
 
 async def state_of(
     world: World, caller: Caller, resource: Resource, record: uuid.UUID
-) -> tuple[RecordHead, dict[str, JsonValue]]:
+) -> tuple[RecordHead, dict[str, str]]:
     """The controller's own record without its content, and the receipt of having looked.
 
     Raises:

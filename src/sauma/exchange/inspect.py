@@ -8,7 +8,7 @@ import msgspec
 from sauma.core.canonical import JsonValue, canonical_bytes, structured_digest, uuid7
 from sauma.core.decision import Reason
 from sauma.core.errors import BadRequest, SealError
-from sauma.core.evidence import EventKind, unbase64url
+from sauma.core.evidence import EventKind, Leaf, unbase64url
 from sauma.core.parties import Caller, Officer
 from sauma.core.resources import BY_FIELD_ID
 from sauma.exchange.append import note_read, refuse
@@ -31,23 +31,6 @@ class DisclosureSearch(msgspec.Struct, frozen=True, kw_only=True):
     case_reference: str | None
     cursor: str | None
     limit: int
-
-
-class _Leaf(msgspec.Struct, frozen=True):
-    """The leaf members inspections show."""
-
-    id: str
-    at: str
-    kind: str
-    organisation: str | None = None
-    client: str | None = None
-    counterparty: str | None = None
-    purpose: str | None = None
-    provisions: tuple[str, ...] = ()
-    decision: str | None = None
-    reason: str | None = None
-    refers: str | None = None
-    payload: str | None = None
 
 
 async def list_disclosures(world: World, caller: Caller, search: DisclosureSearch) -> dict[str, JsonValue]:
@@ -110,7 +93,7 @@ async def attest_erasure(world: World, call: Call, erasure: Erasure) -> Done:
     """Record the receiver's word that the content was erased, filed, or is kept for another purpose."""
     caller = call.caller
     row = await world.inspection.find_disclosure(caller.organisation, erasure.disclosure)
-    leaf = msgspec.json.decode(row.leaf, type=_Leaf) if row is not None else None
+    leaf = msgspec.json.decode(row.leaf, type=Leaf) if row is not None else None
     if leaf is None or leaf.organisation != caller.organisation:
         raise BadRequest("not-found")
 
@@ -199,9 +182,9 @@ async def read_entry(world: World, caller: Caller, entry: uuid.UUID, session: uu
     row = await world.inspection.inspect_entry(receipt, caller.organisation, entry)
     if row is None:
         raise BadRequest("not-found")
-    leaf = msgspec.json.decode(row.leaf, type=_Leaf)
+    leaf = msgspec.json.decode(row.leaf, type=Leaf)
     return {
-        "id": leaf.id,
+        "id": str(leaf.id),
         "recordedAt": rfc3339(row.recorded_at),
         "leaf": row.leaf.decode(),
         "leafHash": structured_digest(row.leaf_hash),
@@ -213,14 +196,14 @@ async def read_entry(world: World, caller: Caller, entry: uuid.UUID, session: uu
 
 
 def _summary(world: World, row: LedgerRow, caller: Caller) -> dict[str, JsonValue]:
-    leaf = msgspec.json.decode(row.leaf, type=_Leaf)
+    leaf = msgspec.json.decode(row.leaf, type=Leaf)
     received = leaf.organisation == caller.organisation
     reference: JsonValue = None
     payload = _payload(world, row) if received else None
     if isinstance(payload, dict):
         reference = payload.get("caseReference")
     return {
-        "id": leaf.id,
+        "id": str(leaf.id),
         "role": "receiver" if received else "discloser",
         "receiver": leaf.organisation,
         "discloser": leaf.counterparty,
@@ -239,7 +222,7 @@ def _field_paths(row: LedgerRow) -> list[JsonValue]:
 
 
 def _payload(world: World, row: LedgerRow) -> JsonValue:
-    leaf = msgspec.json.decode(row.leaf, type=_Leaf)
+    leaf = msgspec.json.decode(row.leaf, type=Leaf)
     if row.payload is None or row.payload_key is None or leaf.payload is None:
         return None
     try:

@@ -119,7 +119,7 @@ def caller_basis(caller: Caller) -> BasisVersions:
     )
 
 
-def receipt_member(world: World, entry: uuid.UUID, leaf_hash: bytes) -> dict[str, JsonValue]:
+def receipt_member(world: World, entry: uuid.UUID, leaf_hash: bytes) -> dict[str, str]:
     """The receipt as answers carry it: entry, leaf hash, key id and Ed25519 signature, made after commit."""
     kid, signature = world.vault.sign_receipt(entry, leaf_hash)
     return {

@@ -15,7 +15,6 @@ from litestar.enums import ScopeType
 from litestar.exceptions import HTTPException
 from litestar.types import ASGIApp, Receive, Scope, Send
 
-from sauma.core.canonical import JsonValue
 from sauma.core.errors import BadRequest, SealError, Unavailable
 from sauma.core.problems import STATUS, ProblemTexts, accepted_language, in_language
 from sauma.web.logs import Log, error_origin
@@ -59,7 +58,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_de
     decision_id: str | None = None
     remedy: str | None = None
     errors: tuple[PointedError, ...] = ()
-    receipt: dict[str, JsonValue] | None = None
+    receipt: dict[str, str] | None = None
 
 
 class ProblemWriter:
@@ -80,7 +79,7 @@ class ProblemWriter:
         code: str,
         *,
         pointers: tuple[str, ...] = (),
-        receipt: dict[str, JsonValue] | None = None,
+        receipt: dict[str, str] | None = None,
         cause: BaseException | None = None,
     ) -> Response[bytes]:
         """The answer for a code, and the log line of its id; `cause` is named in the line by class and place only.
@@ -107,7 +106,7 @@ class ProblemWriter:
         *,
         instance: uuid.UUID,
         pointers: tuple[str, ...] = (),
-        receipt: dict[str, JsonValue] | None = None,
+        receipt: dict[str, str] | None = None,
     ) -> Problem:
         """The problem itself, as `/v1/problems/{code}` and the answers show it."""
         text = self._texts[code]
@@ -118,7 +117,7 @@ class ProblemWriter:
             detail=in_language(text.detail, language),
             instance=instance.urn,
             code=code,
-            decision_id=str(receipt["entryId"]) if receipt else None,
+            decision_id=receipt["entryId"] if receipt else None,
             receipt=receipt,
             remedy=in_language(text.remedy, language),
             errors=tuple(PointedError(pointer=pointer, code=code) for pointer in pointers),

@@ -1,0 +1,37 @@
+"""`sauma contract`: write the generated description of the API, or say which file is not as the code would write it."""
+
+import sys
+from pathlib import Path
+
+import msgspec
+
+from sauma.cli import VERSION
+from sauma.web.edge import ROUTES
+from sauma.web.openapi import openapi_document, schema_files
+
+
+def write() -> int:
+    """Write every generated file below `openapi/` and `schemas/` of the working directory."""
+    for path, content in _generated().items():
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(content)
+    return 0
+
+
+def check() -> int:
+    """Exit code 1, and the names on stderr, when a generated file is missing, different or no longer generated."""
+    generated = _generated()
+    present = {*Path("openapi").glob("*.json"), *Path("schemas").glob("*.json")}
+    wrong = {p for p, content in generated.items() if not p.exists() or p.read_bytes() != content}
+    for path in sorted(wrong | (present - generated.keys())):
+        sys.stderr.write(f"sauma: {path} is not as the code would write it; fix: make contract\n")
+    return 1 if wrong or present - generated.keys() else 0
+
+
+def _generated() -> dict[Path, bytes]:
+    files = {Path("openapi", "sauma.json"): openapi_document(ROUTES, version=VERSION)}
+    files |= {Path("schemas", name): schema for name, schema in schema_files().items()}
+    return {
+        path: msgspec.json.format(msgspec.json.encode(content, order="sorted"), indent=2) + b"\n"
+        for path, content in files.items()
+    }
