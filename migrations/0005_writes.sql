@@ -33,17 +33,24 @@ begin
     values (p_key, p_request, p_status, p_answer, p_etag, clock_timestamp() + interval '7 days');
 end $$;
 
--- Replay ids of a call that writes no entry of its own (a repeated write).
-create function api.claim(p_kinds text[], p_digests bytea[], p_expiries bigint[]) returns boolean
+-- Replay ids of a call that writes no entry of its own (a repeated write); the caller must stand as for an append.
+create function api.claim(
+    p_client text, p_client_version integer, p_kinds text[], p_digests bytea[], p_expiries bigint[]
+) returns text
     language plpgsql volatile security definer as $$
 declare
     v_claimed integer;
 begin
+    if not exists (
+        select 1 from registry.client c join registry.organisation o on o.id = c.organisation
+         where c.id = p_client and c.active and c.version = p_client_version and o.active) then
+        return 'caller-changed';
+    end if;
     insert into ledger.claim (kind, digest, expires_at)
     select k, d, to_timestamp(e) from unnest(p_kinds, p_digests, p_expiries) c(k, d, e)
     on conflict do nothing;
     get diagnostics v_claimed = row_count;
-    return v_claimed = cardinality(p_digests);
+    return case when v_claimed = cardinality(p_digests) then 'claimed' else 'replayed' end;
 end $$;
 
 -- Nightly and at start: what may be forgotten.

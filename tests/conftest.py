@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from databases import Database
+from live import live, live_server  # noqa: F401  # fixtures of every folder that calls the whole server
 from sauma.store import embedded, migrate
 from sauma.store.bootstrap import bootstrap
 

@@ -72,10 +72,10 @@ async def find_disclosure(world: World, caller: Caller, entry: uuid.UUID) -> dic
     Raises:
         BadRequest: `not-found`, also for other parties' disclosures.
     """
+    receipt = await note_read(world, caller, decision="disclosure-read", refers=entry)
     row = await world.inspection.find_disclosure(caller.organisation, entry)
     if row is None:
         raise BadRequest("not-found")
-    receipt = await note_read(world, caller, decision="disclosure-read", refers=entry)
     return _summary(world, row, caller) | {"readReceipt": receipt_member(world, receipt.entry, receipt.leaf_hash)}
 
 

@@ -66,8 +66,8 @@ class WriteUnit(Protocol):
         """Take the key, or say that it is taken, used for another body, or answered before."""
         ...
 
-    async def claim(self, claims: tuple[Claim, ...]) -> bool:
-        """Claim replay ids for a call that writes no entry; False when one was used before."""
+    async def claim(self, claims: tuple[Claim, ...], basis: BasisVersions) -> Missed | None:
+        """Claim replay ids for a call that writes no entry; what is wrong when one was used or the caller changed."""
         ...
 
     async def append(self, build: Build, claims: tuple[Claim, ...], basis: BasisVersions) -> Receipt | Missed:

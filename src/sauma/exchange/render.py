@@ -8,7 +8,7 @@ from sauma.core.canonical import structured_digest
 from sauma.core.decision import Ask, Permit
 from sauma.core.disclosure import Opened, OpenedRecord, Receipt
 from sauma.core.matters import Form
-from sauma.core.purposes import Purpose
+from sauma.core.purposes import Mode, Purpose
 from sauma.core.resources import REGISTRY
 from sauma.exchange.ports import World
 from sauma.exchange.record import receipt_member
@@ -32,7 +32,7 @@ def common_members(
     now = world.clock()
     day = day_of(now)
     days = world.catalogue.erase_by_days.get(purpose.erase_by)
-    flow = next(f for f in purpose.flows)
+    flow = next(f for f in purpose.flows if f.mode is Mode.PULL)
     return {
         "disclosureId": str(receipt.entry),
         "decidedAt": rfc3339(now),

@@ -12,10 +12,10 @@ import msgspec
 from sauma.core.canonical import JsonValue, canonical_bytes, digest
 from sauma.core.errors import BadRequest
 from sauma.core.parties import Caller
-from sauma.exchange.append import ProofReplayed, committed
+from sauma.exchange.append import CallerChanged, ProofReplayed, committed
 from sauma.exchange.ports import World, WriteUnit
 from sauma.exchange.record import Draft, caller_basis, compose
-from sauma.exchange.rows import Stored, Written
+from sauma.exchange.rows import Missed, Stored, Written
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,8 +67,9 @@ async def perform(world: World, call: Call, effect: Callable[[WriteUnit], Awaita
     async with world.writes.transaction() as unit:
         begun = await unit.begin(key, request)
         if begun.stored is not None:
-            if not await unit.claim(caller.claims):
-                raise ProofReplayed
+            missed = await unit.claim(caller.claims, caller_basis(caller))
+            if missed is not None:
+                raise ProofReplayed if missed is Missed.REPLAYED else CallerChanged
             return _replay(begun.stored)
         if begun.state != "new":
             raise BadRequest("idempotency-key-reused" if begun.state == "reused" else "idempotency-key-in-progress")

@@ -93,16 +93,19 @@ class PostgresUnit:
             stored = Stored(status=row["status"], answer=row["answer"], etag=row["etag"])
         return Begun(state=row["state"], stored=stored)
 
-    async def claim(self, claims: tuple[Claim, ...]) -> bool:
-        """Claim replay ids for a call that writes no entry; False when one was used before."""
-        return bool(
+    async def claim(self, claims: tuple[Claim, ...], basis: BasisVersions) -> Missed | None:
+        """Claim replay ids for a call that writes no entry; what is wrong when one was used or the caller changed."""
+        status = str(
             await self._connection.fetchval(
                 _SQL["claim"],
+                basis.client,
+                basis.client_version,
                 [c.kind.value for c in claims],
                 [c.digest for c in claims],
                 [c.expires_at for c in claims],
             )
         )
+        return None if status == "claimed" else Missed(status)
 
     async def append(self, build: Build, claims: tuple[Claim, ...], basis: BasisVersions) -> Receipt | Missed:
         """The entry, inside this transaction."""

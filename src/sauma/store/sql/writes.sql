@@ -3,7 +3,7 @@ select state, status, answer, etag from api.begin_write($1, $2)
 -- name: end_write
 select api.end_write($1, $2, $3, $4, $5)
 -- name: claim
-select api.claim($1, $2, $3)
+select api.claim($1, $2, $3, $4, $5)
 -- name: find_subject
 select subject, canonical, seed, key_ids, key_classes, key_wrapped from api.find_subject($1, $2)
 -- name: add_subject

@@ -1,0 +1,53 @@
+"""The child process of `seed.ensure`: deposits the rest of the country while the server already answers.
+
+It reads where the database is from its standard input and stops after the batch it is at when that closes, so it never
+outlives its parent by more than a moment. Exit codes: 0 done or told to stop, 75 the database went away.
+"""
+
+import asyncio
+import os
+import select
+import sys
+
+import msgspec
+
+from sauma import settings as told
+from sauma.app import open_world
+from sauma.catalogue.loader import load_areas
+from sauma.core.errors import Unavailable
+from sauma.demo.seed import Databases, seed_bulk
+from sauma.vault.hygiene import harden_process
+
+_NICER = 5
+
+
+def main() -> int:
+    """Deposit what is missing."""
+    harden_process()
+    os.nice(_NICER)
+    heard = msgspec.json.decode(sys.stdin.buffer.readline(), type=Databases)
+    settings = told.with_database(told.read(), server=heard.server, migrator=heard.migrator)
+    try:
+        asyncio.run(_deposit(settings))
+    except* Unavailable:
+        return os.EX_TEMPFAIL
+    return 0
+
+
+async def _deposit(settings: told.Settings) -> None:
+    async with open_world(settings) as world:
+        await seed_bulk(world, load_areas(), progress=_say, go_on=_parent_lives)
+
+
+def _parent_lives() -> bool:
+    """Nothing more is ever sent, so a readable standard input has ended."""
+    return not select.select([sys.stdin], [], [], 0)[0]
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"sauma: {line}\n")
+    sys.stderr.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,234 @@
+"""Seed: the register, the featured cases before the server is up, the rest of the country while it already answers.
+
+Every deposit takes the same way as a controller's own: one transaction with its ledger entry and its idempotency
+record. Ids and keys follow from names, so a run that was cut goes on where it stopped and a second run has no effect.
+The last batch is deposited when all others stand, so its last record says that nothing is missing.
+"""
+
+import asyncio
+import contextlib
+import datetime as dt
+import subprocess
+import sys
+import uuid
+from collections.abc import Awaitable, Callable, Iterator
+
+import msgspec
+
+from sauma.app import open_world
+from sauma.catalogue.loader import load_areas
+from sauma.core.areas import Areas
+from sauma.core.canonical import digest
+from sauma.core.errors import BadRequest, OutcomeUnknown, StartRefused, Unavailable
+from sauma.core.parties import KELA, Caller, Client, Officer, OfficerKind
+from sauma.core.people import Hetu
+from sauma.core.resources import REGISTRY
+from sauma.demo.cases import KELA_UNIT, Desk, person_fields
+from sauma.demo.featured import CORRECTED, Correction, before_moving, featured
+from sauma.demo.finland import Batch, batches, households
+from sauma.demo.keys import client_keys
+from sauma.demo.organisations import client_of, clients, county_id, enrolment, organisations
+from sauma.exchange.answers import Done
+from sauma.exchange.deposit import put_records
+from sauma.exchange.identify import IdentifierChange, change_identifier
+from sauma.exchange.ports import World
+from sauma.exchange.publish import PublicationStatement, put_publication_state
+from sauma.exchange.times import day_of
+from sauma.exchange.write import Call
+from sauma.settings import EX_CONFIG, Settings
+from sauma.store.enrol import EnrolledKey, enrol, stands
+
+KELA_RESOURCES = (
+    "applications", "calculations", "commitments", "decisions", "households", "housing-costs", "payments", "persons",
+    "recoveries", "reductions",
+)  # fmt: skip
+COUNTY_RESOURCES = ("applications", "county-decisions", "persons", "plans", "statements")
+
+_AT_ONCE = 3
+_TRIES = 400
+_PAUSE = 0.05
+_LAST_WORD = 10.0
+_STANDS_ALREADY = frozenset({"precondition-required", "precondition-failed"})
+_OFFICER = Officer(kind=OfficerKind.PROCESS, id="demo-seed", name="Demo data", role="", unit="Demo data")
+
+Progress = Callable[[str], None]
+
+
+class Databases(msgspec.Struct, frozen=True, kw_only=True):
+    """What the parent tells the child on its standard input: where the database is; passwords inside, never printed."""
+
+    server: str
+    migrator: str
+
+    def __repr__(self) -> str:
+        return "Databases(…)"
+
+
+@contextlib.contextmanager
+def ensure(settings: Settings) -> Iterator[None]:
+    """Register and featured cases stand on entering; the rest is deposited by a child process inside the block.
+
+    The child stops after the batch it is at when the block ends, or when this process dies; the next start goes on.
+
+    Raises:
+        StartRefused: no migrator's address.
+    """
+    if settings.migrate_database_url is None or settings.database_url is None:
+        line = "SAUMA_MIGRATE_DATABASE_URL: missing, and demo data need it; fix: set it, or use sauma serve"
+        raise StartRefused(line, exit_code=EX_CONFIG)
+    areas = load_areas()
+    keys = client_keys(settings.home, clients(organisations(areas)))
+    if asyncio.run(_prepare(settings, areas, keys)):
+        yield
+        return
+    told = Databases(server=settings.database_url, migrator=settings.migrate_database_url)
+    child = subprocess.Popen(  # noqa: S603  # our own module, by the Python that runs us
+        [sys.executable, "-P", "-m", "sauma.demo.bulk"], stdin=subprocess.PIPE, start_new_session=True
+    )
+    with _let_go(child):
+        if child.stdin is not None:
+            child.stdin.write(msgspec.json.encode(told) + b"\n")
+            child.stdin.flush()
+        yield
+
+
+async def seed_featured(world: World, areas: Areas) -> None:
+    """The featured cases: deposits, the move to another county, the corrected identity code."""
+    today = day_of(world.clock())
+    cases = [entry.case for entry in featured(areas).values()]
+    earlier = before_moving(areas)
+    moved = next(case for case in cases if case.key == earlier.key)
+    for batch in batches("featured", [earlier if case is moved else case for case in cases], today):
+        await _deposit(world, batch)
+    desk = Desk(case=moved, controller=KELA, today=today)
+    human = moved.family.applicant
+    now = msgspec.structs.replace(
+        desk.record("persons", person_fields(moved, human, unit=KELA_UNIT), person=human), expected=1
+    )
+    await _deposit(world, Batch(name="featured-moved", organisation=KELA, deposits=(now,)))
+    await _correct(world, CORRECTED, today)
+
+
+async def seed_bulk(
+    world: World, areas: Areas, *, progress: Progress, go_on: Callable[[], bool] = lambda: True
+) -> bool:
+    """Everything else, several batches at once; False when told to stop before the end."""
+    today = day_of(world.clock())
+    waiting = list(batches("bulk", households(areas), today))
+    last, total = waiting.pop(), len(waiting) + 1
+    tenth = -(-total // 4)
+
+    async def worker() -> None:
+        while waiting and go_on():
+            batch = waiting.pop(0)
+            await _deposit(world, batch)
+            done = total - 1 - len(waiting)
+            if done % tenth == 0:
+                progress(f"demo data: {done} of {total} batches")
+
+    await publish(world)
+    async with asyncio.TaskGroup() as group:
+        for _ in range(_AT_ONCE):
+            group.create_task(worker())
+    if waiting or not go_on():
+        return False
+    await _deposit(world, last)
+    progress("demo data: complete")
+    return True
+
+
+async def publish(world: World) -> None:
+    """Every controller says that what it deposits is current."""
+    counties = [county_id(code) for code, area in load_areas().areas.items() if area.kind.value != "aland"]
+    as_of = world.clock()
+    for controller, names in ((KELA, KELA_RESOURCES), *((county, COUNTY_RESOURCES) for county in counties)):
+        for name in names:
+            said = PublicationStatement(
+                resource=REGISTRY[name], status="current", current_as_of=as_of, officer=_OFFICER
+            )
+            await _once(
+                f"publication-{controller}-{name}", controller, lambda call, s=said: put_publication_state(world, call, s)
+            )
+
+
+def last_record(areas: Areas, today: dt.date) -> tuple[str, str, uuid.UUID]:
+    """Controller, resource and id of the record that is deposited last; the same on every day."""
+    *_, batch = batches("bulk", households(areas), today)
+    deposit = batch.deposits[-1]
+    return batch.organisation, deposit.resource.name, deposit.id
+
+
+async def _prepare(settings: Settings, areas: Areas, keys: dict[str, EnrolledKey]) -> bool:
+    """Whether everything stood before; otherwise the register and the featured cases do now."""
+    migrator = settings.migrate_database_url or ""
+    marker = last_record(areas, dt.date(2026, 1, 1))
+    if await stands(migrator, keys=tuple(keys.values()), record=marker):
+        return True
+    await enrol(migrator, enrolment(areas, keys))
+    async with open_world(settings) as world:
+        await seed_featured(world, areas)
+    return False
+
+
+@contextlib.contextmanager
+def _let_go(child: "subprocess.Popen[bytes]") -> Iterator[None]:
+    """End the child with the block: its standard input closes, it finishes its batch; one that does not is ended."""
+    try:
+        yield
+    finally:
+        if child.stdin is not None:
+            child.stdin.close()
+        try:
+            child.wait(_LAST_WORD)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
+
+
+async def _deposit(world: World, batch: Batch) -> None:
+    await _once(batch.name, batch.organisation, lambda call: put_records(world, call, batch.deposits, _OFFICER))
+
+
+async def _correct(world: World, correction: Correction, today: dt.date) -> None:
+    change = IdentifierChange(
+        old=Hetu(correction.old).identifier,
+        new=Hetu(correction.new).identifier,
+        reason="corrected",
+        effective_at=dt.datetime(today.year, today.month, 1, tzinfo=dt.UTC),
+        officer=_OFFICER,
+    )
+    await _once("correction", KELA, lambda call: change_identifier(world, call, change))
+
+
+async def _once(name: str, organisation: str, write: Callable[[Call], Awaitable[Done]]) -> None:
+    """One write under a key of its name: what stands already is left, what another process is at is waited for.
+
+    Raises:
+        Unavailable: the database stayed away.
+    """
+    call = Call(caller=_caller(organisation), route=f"DEMO {name}", key=f"demo-1-{name}", body=name.encode())
+    for left in reversed(range(_TRIES)):
+        try:
+            await write(call)
+        except BadRequest as refused:
+            if refused.code in _STANDS_ALREADY:
+                return
+            if refused.code != "idempotency-key-in-progress" or not left:
+                raise
+        except (OutcomeUnknown, Unavailable):
+            if left < _TRIES - 3:
+                raise
+        else:
+            return
+        await asyncio.sleep(_PAUSE)
+
+
+def _caller(organisation: str) -> Caller:
+    """The controller's own system, without a token: the seed runs inside the server's trust."""
+    return Caller(
+        client=Client(id=client_of(organisation), organisation=organisation, version=1),
+        scopes=frozenset({"record:write"}),
+        token_id="demo-seed",  # noqa: S106  # names the run in the entry; nothing can be got for it
+        assertion_digest=digest(b"demo-seed"),
+        claims=(),
+    )
