@@ -29,7 +29,11 @@ def main() -> int:
     settings = told.with_database(told.read(), server=heard.server, migrator=heard.migrator)
     try:
         asyncio.run(_deposit(settings))
-    except* Unavailable:
+    except Unavailable:
+        return os.EX_TEMPFAIL
+    except ExceptionGroup as group:
+        if group.split(Unavailable)[1] is not None:
+            raise
         return os.EX_TEMPFAIL
     return 0
 

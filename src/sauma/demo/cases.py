@@ -78,7 +78,7 @@ class Desk(msgspec.Struct, frozen=True, kw_only=True):
         others = tuple(pair for pair in self._relations(resource) if pair[0] != _identifier(subject))
         return Deposit(
             resource=REGISTRY[resource],
-            id=self.record_id(resource, person=person, number=number),
+            id=record_id(self.controller, resource, case=self.case.key, place=self._place(person), number=number),
             person=_identifier(subject),
             others=others,
             case_reference=f"{'KELA' if self.controller == KELA else 'HVA'}-{self.case.key}",
@@ -88,11 +88,9 @@ class Desk(msgspec.Struct, frozen=True, kw_only=True):
             expected=None,
         )
 
-    def record_id(self, resource: str, *, person: Human | None = None, number: int = 0) -> uuid.UUID:
-        """The record's id, the same whenever it is made."""
+    def _place(self, person: Human | None) -> int:
         family = self.case.family
-        place = [*family.adults, *family.children].index(person) if person else 0
-        return named_uuid(f"record|{self.controller}|{resource}|{self.case.key}|{place}|{number}")
+        return [*family.adults, *family.children].index(person) if person else 0
 
     def month(self, back: int) -> dt.date:
         """The first day of the month that lies `back` months before this one; negative is ahead."""
@@ -104,6 +102,11 @@ class Desk(msgspec.Struct, frozen=True, kw_only=True):
         if resource not in {"households", "calculations"}:
             return ()
         return tuple((_identifier(human), relation.value) for human, relation in relatives(self.case.family))
+
+
+def record_id(controller: str, resource: str, *, case: str, place: int = 0, number: int = 0) -> uuid.UUID:
+    """A record's id, the same whenever it is made; `place` of its person in the family."""
+    return named_uuid(f"record|{controller}|{resource}|{case}|{place}|{number}")
 
 
 def relatives(family: Family) -> tuple[tuple[Human, Relation], ...]:

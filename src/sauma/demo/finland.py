@@ -54,6 +54,11 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     deposits: tuple[Deposit, ...]
 
 
+def last_key() -> str:
+    """The key of the household deposited last."""
+    return f"{HOUSEHOLDS - 1:05d}"
+
+
 def households(areas: Areas) -> Iterator[Case]:
     """The cases of the country, featured ones apart, in their one order."""
     births = Births(FEATURED_CODES)

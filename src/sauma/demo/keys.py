@@ -67,12 +67,12 @@ def read_key(home: Path, client_id: str) -> ClientKey:
 
 def _make(path: Path, client: Client) -> None:
     key = create_key()
-    jwk = {str(name): str(value) for name, value in key.key.as_dict(private=True).items() if name in {"crv", "kty", "x", "y", "d"}}
+    secret = str(key.key.as_dict(private=True)["d"])
     made = ClientKey(
         client_id=client.id,
         organisation=client.organisation,
         scopes=client.scopes,
-        jwk={**jwk, "kid": key.public.kid, "alg": key.public.algorithm},
+        jwk={**key.public.jwk, "d": secret, "kid": key.public.kid, "alg": key.public.algorithm},
     )
     descriptor, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mode 0600
     with os.fdopen(descriptor, "wb") as file:

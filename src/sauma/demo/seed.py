@@ -2,7 +2,7 @@
 
 Every deposit takes the same way as a controller's own: one transaction with its ledger entry and its idempotency
 record. Ids and keys follow from names, so a run that was cut goes on where it stopped and a second run has no effect.
-The last batch is deposited when all others stand, so its last record says that nothing is missing.
+The last household is deposited when all others stand, so its record says that nothing is missing.
 """
 
 import asyncio
@@ -10,7 +10,6 @@ import contextlib
 import datetime as dt
 import subprocess
 import sys
-import uuid
 from collections.abc import Awaitable, Callable, Iterator
 
 import msgspec
@@ -23,9 +22,9 @@ from sauma.core.errors import BadRequest, OutcomeUnknown, StartRefused, Unavaila
 from sauma.core.parties import KELA, Caller, Client, Officer, OfficerKind
 from sauma.core.people import Hetu
 from sauma.core.resources import REGISTRY
-from sauma.demo.cases import KELA_UNIT, Desk, person_fields
+from sauma.demo.cases import KELA_UNIT, Desk, person_fields, record_id
 from sauma.demo.featured import CORRECTED, Correction, before_moving, featured
-from sauma.demo.finland import Batch, batches, households
+from sauma.demo.finland import Batch, batches, households, last_key
 from sauma.demo.keys import client_keys
 from sauma.demo.organisations import client_of, clients, county_id, enrolment, organisations
 from sauma.exchange.answers import Done
@@ -82,7 +81,7 @@ def ensure(settings: Settings) -> Iterator[None]:
         yield
         return
     told = Databases(server=settings.database_url, migrator=settings.migrate_database_url)
-    child = subprocess.Popen(  # noqa: S603  # our own module, by the Python that runs us
+    child = subprocess.Popen(
         [sys.executable, "-P", "-m", "sauma.demo.bulk"], stdin=subprocess.PIPE, start_new_session=True
     )
     with _let_go(child):
@@ -114,16 +113,17 @@ async def seed_bulk(
 ) -> bool:
     """Everything else, several batches at once; False when told to stop before the end."""
     today = day_of(world.clock())
-    waiting = list(batches("bulk", households(areas), today))
-    last, total = waiting.pop(), len(waiting) + 1
-    tenth = -(-total // 4)
+    *cases, closing = households(areas)
+    waiting = list(batches("bulk", cases, today))
+    total = len(waiting) + 1
+    quarter = -(-total // 4)
 
     async def worker() -> None:
         while waiting and go_on():
             batch = waiting.pop(0)
             await _deposit(world, batch)
             done = total - 1 - len(waiting)
-            if done % tenth == 0:
+            if done % quarter == 0:
                 progress(f"demo data: {done} of {total} batches")
 
     await publish(world)
@@ -132,7 +132,8 @@ async def seed_bulk(
             group.create_task(worker())
     if waiting or not go_on():
         return False
-    await _deposit(world, last)
+    for batch in batches("closing", [msgspec.structs.replace(closing, at_county=False)], today):
+        await _deposit(world, batch)
     progress("demo data: complete")
     return True
 
@@ -146,23 +147,14 @@ async def publish(world: World) -> None:
             said = PublicationStatement(
                 resource=REGISTRY[name], status="current", current_as_of=as_of, officer=_OFFICER
             )
-            await _once(
-                f"publication-{controller}-{name}", controller, lambda call, s=said: put_publication_state(world, call, s)
-            )
-
-
-def last_record(areas: Areas, today: dt.date) -> tuple[str, str, uuid.UUID]:
-    """Controller, resource and id of the record that is deposited last; the same on every day."""
-    *_, batch = batches("bulk", households(areas), today)
-    deposit = batch.deposits[-1]
-    return batch.organisation, deposit.resource.name, deposit.id
+            await _publish(world, controller, said)
 
 
 async def _prepare(settings: Settings, areas: Areas, keys: dict[str, EnrolledKey]) -> bool:
     """Whether everything stood before; otherwise the register and the featured cases do now."""
     migrator = settings.migrate_database_url or ""
-    marker = last_record(areas, dt.date(2026, 1, 1))
-    if await stands(migrator, keys=tuple(keys.values()), record=marker):
+    closing = record_id(KELA, "persons", case=last_key())
+    if await stands(migrator, keys=tuple(keys.values()), record=(KELA, "persons", closing)):
         return True
     await enrol(migrator, enrolment(areas, keys))
     async with open_world(settings) as world:
@@ -198,6 +190,11 @@ async def _correct(world: World, correction: Correction, today: dt.date) -> None
         officer=_OFFICER,
     )
     await _once("correction", KELA, lambda call: change_identifier(world, call, change))
+
+
+async def _publish(world: World, controller: str, said: PublicationStatement) -> None:
+    name = f"publication-{controller}-{said.resource.name}"
+    await _once(name, controller, lambda call: put_publication_state(world, call, said))
 
 
 async def _once(name: str, organisation: str, write: Callable[[Call], Awaitable[Done]]) -> None:

@@ -20,7 +20,7 @@ _OWNER = "SET ROLE sauma_owner"
 
 
 class EnrolledOrganisation(msgspec.Struct, frozen=True, kw_only=True):
-    """An organisation of the register; `area_code` where it answers for an area, `municipality_code` where it is one."""
+    """An organisation of the register; `area_code` of the area it answers for, `municipality_code` if it is one."""
 
     id: str
     kind: OrganisationKind
@@ -100,7 +100,7 @@ async def enrol(dsn: str, enrolment: Enrolment) -> None:
 
 
 async def stands(dsn: str, *, keys: tuple[EnrolledKey, ...], record: tuple[str, str, uuid.UUID]) -> bool:
-    """Whether these keys are enrolled and a record (controller, resource, id) was deposited; `dsn` is the migrator's."""
+    """Whether these keys are enrolled and a record (controller, resource, id) stands; `dsn` is the migrator's."""
     async with connected(dsn) as connection:
         await connection.execute(_OWNER)
         if await connection.fetchval(_SQL["enrolled_keys"], [key.kid for key in keys]) != len(keys):
