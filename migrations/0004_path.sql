@@ -79,7 +79,8 @@ begin
      where s.canonical = g.subject and not p.ended;
 
     with page as materialized (
-        select r.* from exchange.record r join exchange.subject s on s.id = r.subject
+        select r.controller, r.resource, r.id, r.revision, r.month, r.recorded_at
+          from exchange.record r join exchange.subject s on s.id = r.subject
          where s.canonical = g.subject and r.controller = p_discloser and r.state = 'current'
            and r.resource = any (p_resources)
            and (r.month is null or r.month between p_first and p_last)

@@ -93,7 +93,7 @@ begin
     insert into exchange.identifier (controller, blind_index, subject, sealed)
     values (p_controller, p_index, p_subject, p_sealed_identifier);
     insert into keys.data_key (id, subject, class, wrapped)
-    select * from (select unnest(p_key_ids), p_subject, unnest(p_key_classes), unnest(p_key_wrapped)) k;
+    select k.id, p_subject, k.class, k.wrapped from unnest(p_key_ids, p_key_classes, p_key_wrapped) k(id, class, wrapped);
     return true;
 end $$;
 
@@ -348,7 +348,8 @@ begin
         insert into exchange.subject (id, controller, canonical, seed) values (p_new, p_controller, p_new, p_seed);
         insert into exchange.subject_basis (subject) values (p_new);
         insert into keys.data_key (id, subject, class, wrapped)
-        select * from (select unnest(p_key_ids), p_new, unnest(p_key_classes), unnest(p_key_wrapped)) k;
+        select k.id, p_new, k.class, k.wrapped
+          from unnest(p_key_ids, p_key_classes, p_key_wrapped) k(id, class, wrapped);
         update exchange.identifier set subject = p_new, sealed = p_sealed
          where controller = p_controller and blind_index = p_to;
         return 'split';

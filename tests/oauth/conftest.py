@@ -71,6 +71,7 @@ class Baseline:
             "jti": "token-0123456789abcdef",
             "cnf": {"jkt": PROOF_KEY.thumbprint()},
             "asrt": encode(hashlib.sha256(b"assertion").digest()),
+            "client_version": 3,
             "authorization_details": [{"type": "sauma_case_access", "organisation": "2816301-8", "officer": PERSON}],
         }
         head = merged({"alg": "ES256", "typ": "at+jwt", "kid": signing.public.kid}, header or {})

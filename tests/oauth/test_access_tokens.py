@@ -112,6 +112,8 @@ TOKEN_ROWS: dict[str, tuple[Any, Reason]] = {
     "45c sub missing": (lambda b: b.token(members={"sub": b.absent}), Reason.TOKEN_CLAIMS),
     "45d details of another organisation": (lambda b: b.token(members={"sub": "0246246-0"}), Reason.TOKEN_CLAIMS),
     "45e no digest of an assertion": (lambda b: b.token(members={"asrt": b.absent}), Reason.TOKEN_CLAIMS),
+    "45f no version of the client": (lambda b: b.token(members={"client_version": b.absent}), Reason.TOKEN_CLAIMS),
+    "45g a version that is no number": (lambda b: b.token(members={"client_version": True}), Reason.TOKEN_CLAIMS),
 }
 # fmt: on
 

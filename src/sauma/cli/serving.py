@@ -16,11 +16,11 @@ def run() -> int:
     if settings.environment is Environment.PRODUCTION:
         line = "SAUMA_ENV: run seeds demo data and is refused in production; fix: sauma migrate, then sauma serve"
         raise StartRefused(line, exit_code=EX_CONFIG)
-    with resolved(settings) as (found, cluster):
+    with resolved(settings) as (found, _):
         schema.bring_up_to_date(found)
         say("demo data")
-        seed.ensure(found, cluster)
-        return app.serve(found)
+        with seed.ensure(found):
+            return app.serve(found)
 
 
 def serve() -> int:

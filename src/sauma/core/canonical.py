@@ -8,7 +8,7 @@ import base64
 import hashlib
 import uuid
 from collections.abc import Mapping, Sequence
-from typing import TypeAlias
+from typing import TypeAlias, TypeGuard
 
 import msgspec
 
@@ -31,6 +31,20 @@ def canonical_bytes(value: JsonValue) -> bytes:
     """
     _check(value)
     return _ENCODER.encode(value)
+
+
+def json_members(content: bytes | msgspec.Raw) -> dict[str, JsonValue]:
+    """The members of a JSON object; `JsonValue` itself names no type a decoder could be given.
+
+    Raises:
+        msgspec.ValidationError: not a JSON object.
+    """
+    members = msgspec.json.decode(content, type=dict[str, object])
+    return {name: value for name, value in members.items() if _is_json(value)}
+
+
+def _is_json(value: object) -> TypeGuard[JsonValue]:
+    return not isinstance(value, float)
 
 
 def _check(value: object) -> None:

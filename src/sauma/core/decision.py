@@ -40,6 +40,7 @@ from sauma.core.matters import (
     SubjectFacts,
 )
 from sauma.core.parties import Caller, Officer, OfficerKind, OrganisationKind
+from sauma.core.people import Confidential
 from sauma.core.purposes import Catalogue, Cell, Flow, Mode, Precondition, Provision, Purpose
 from sauma.core.resources import BY_FIELD_ID, REGISTRY
 
@@ -93,7 +94,7 @@ DISCLOSER_SIDE = frozenset(
 )
 
 
-class Ask(msgspec.Struct, frozen=True, kw_only=True):
+class Ask(Confidential, frozen=True, kw_only=True):
     """What the caller asks for: a purpose and a case, never a law."""
 
     caller: Caller

@@ -5,6 +5,7 @@ import enum
 import msgspec
 
 from sauma.core.evidence import Claim
+from sauma.core.people import Confidential
 
 KELA = "0246246-0"
 """The business id of Kela, the one discloser of the purposes that may leave `controller` out."""
@@ -45,7 +46,7 @@ class OfficerKind(enum.Enum):
     PROCESS = "process"
 
 
-class Officer(msgspec.Struct, frozen=True, kw_only=True):
+class Officer(Confidential, frozen=True, kw_only=True):
     """The caseworker (or unattended run) as they were when they acted (AsTL 10.2-10.3 §).
 
     For a process `role` is empty and `unit` is the responsible unit.

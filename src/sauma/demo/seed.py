@@ -27,13 +27,12 @@ from sauma.demo.featured import CORRECTED, Correction, before_moving, featured
 from sauma.demo.finland import Batch, batches, households, last_key
 from sauma.demo.keys import client_keys
 from sauma.demo.organisations import client_of, clients, county_id, enrolment, organisations
-from sauma.exchange.answers import Done
 from sauma.exchange.deposit import put_records
-from sauma.exchange.identify import IdentifierChange, change_identifier
 from sauma.exchange.ports import World
 from sauma.exchange.publish import PublicationStatement, put_publication_state
+from sauma.exchange.subjects import IdentifierChange, change_identifier
 from sauma.exchange.times import day_of
-from sauma.exchange.write import Call
+from sauma.exchange.write import Call, Done
 from sauma.settings import EX_CONFIG, Settings
 from sauma.store.enrol import EnrolledKey, enrol, stands
 

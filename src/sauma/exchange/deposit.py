@@ -10,7 +10,7 @@ from sauma.core.errors import BadRequest
 from sauma.core.evidence import EventKind
 from sauma.core.fields import Padding, Sensitivity
 from sauma.core.parties import Caller, Officer
-from sauma.core.people import PersonIdentifier, parse_hetu
+from sauma.core.people import Confidential, PersonIdentifier, parse_hetu
 from sauma.core.resources import REGISTRY, Resource, check_identifiers
 from sauma.core.resources.persons import Person
 from sauma.core.resources.record import Record
@@ -23,7 +23,7 @@ from sauma.exchange.times import day_of
 from sauma.exchange.write import Call, Done, Effect, perform, revision_of
 
 
-class Deposit(msgspec.Struct, frozen=True, kw_only=True):
+class Deposit(Confidential, frozen=True, kw_only=True):
     """One record as its controller states it; `expected` is the revision it replaces, None when it must not exist."""
 
     resource: Resource
@@ -35,10 +35,6 @@ class Deposit(msgspec.Struct, frozen=True, kw_only=True):
     source_reference: str | None
     fields: Record
     expected: int | None
-
-    def __repr__(self) -> str:
-        """Never who or what."""
-        return f"Deposit({self.resource.name})"
 
 
 async def put_record(world: World, call: Call, deposit: Deposit, officer: Officer) -> Done:

@@ -16,7 +16,7 @@ from sauma.core.errors import BadRequest, SealError, Unavailable
 from sauma.core.evidence import EventKind, ManifestRow
 from sauma.core.matters import BasisVersions, Facts, Form, Months, RecordHeader
 from sauma.core.parties import KELA, Caller, Officer
-from sauma.core.people import PersonIdentifier
+from sauma.core.people import Confidential, PersonIdentifier
 from sauma.exchange.append import Refused, committed
 from sauma.exchange.ports import Build, World
 from sauma.exchange.record import Draft, caller_basis, compose, month_of
@@ -27,7 +27,7 @@ from sauma.exchange.times import day_of
 TRIES = 3
 
 
-class CaseQuery(msgspec.Struct, frozen=True, kw_only=True):
+class CaseQuery(Confidential, frozen=True, kw_only=True):
     """A case query as it came through the gate; `body` is what was received, digested into the entry."""
 
     caller: Caller
@@ -44,12 +44,8 @@ class CaseQuery(msgspec.Struct, frozen=True, kw_only=True):
     cursor: str | None
     body: bytes
 
-    def __repr__(self) -> str:
-        """Never who is asked about."""
-        return "CaseQuery(…)"
 
-
-class _Step(msgspec.Struct, frozen=True, kw_only=True):
+class _Step(Confidential, frozen=True, kw_only=True):
     """One try of the path: the question, what was gathered, what was decided, and when."""
 
     world: World

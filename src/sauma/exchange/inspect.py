@@ -5,11 +5,12 @@ import uuid
 
 import msgspec
 
-from sauma.core.canonical import JsonValue, canonical_bytes, structured_digest, uuid7
+from sauma.core.canonical import JsonValue, canonical_bytes, json_members, structured_digest, uuid7
 from sauma.core.decision import Reason
 from sauma.core.errors import BadRequest, SealError
 from sauma.core.evidence import EventKind, Leaf, unbase64url
 from sauma.core.parties import Caller, Officer
+from sauma.core.people import Confidential
 from sauma.core.resources import BY_FIELD_ID
 from sauma.exchange.append import note_read, refuse
 from sauma.exchange.ports import AuditSessionRow, World, WriteUnit
@@ -22,7 +23,7 @@ LONGEST_SESSION = dt.timedelta(hours=8)
 LONGEST_LIST = dt.timedelta(days=366)
 
 
-class DisclosureSearch(msgspec.Struct, frozen=True, kw_only=True):
+class DisclosureSearch(Confidential, frozen=True, kw_only=True):
     """Which of the caller's own disclosures to list."""
 
     as_receiver: bool
@@ -79,7 +80,7 @@ async def find_disclosure(world: World, caller: Caller, entry: uuid.UUID) -> dic
     return _summary(world, row, caller) | {"readReceipt": receipt_member(world, receipt.entry, receipt.leaf_hash)}
 
 
-class Erasure(msgspec.Struct, frozen=True, kw_only=True):
+class Erasure(Confidential, frozen=True, kw_only=True):
     """What the receiver says became of a disclosure's content."""
 
     disclosure: uuid.UUID
@@ -115,7 +116,7 @@ async def attest_erasure(world: World, call: Call, erasure: Erasure) -> Done:
     return await perform(world, call, effect)
 
 
-class AuditSession(msgspec.Struct, frozen=True, kw_only=True):
+class AuditSession(Confidential, frozen=True, kw_only=True):
     """For what, under which dossier, by whom, and until when the ledger will be read (purpose S2)."""
 
     audit_purpose: str
@@ -229,7 +230,7 @@ def _payload(world: World, row: LedgerRow) -> JsonValue:
         plain = world.vault.open_payload(row.id, row.payload, row.payload_key, unbase64url(leaf.payload))
     except SealError:
         return None
-    return msgspec.json.decode(plain, type=dict[str, JsonValue])
+    return json_members(plain)
 
 
 def _after(world: World, context: str, cursor: str | None) -> uuid.UUID | None:

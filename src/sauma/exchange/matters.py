@@ -3,19 +3,17 @@
 import datetime as dt
 import uuid
 
-import msgspec
-
 from sauma.core.canonical import uuid7
 from sauma.core.evidence import EventKind
 from sauma.core.parties import Officer
-from sauma.core.people import PersonIdentifier
+from sauma.core.people import Confidential, PersonIdentifier
 from sauma.exchange.ports import MatterRow, PriorInformationRow, World, WriteUnit
 from sauma.exchange.record import Draft
 from sauma.exchange.subjects import MATTER_TABLE, PRIOR_INFORMATION_TABLE, seal_members, subject_at
 from sauma.exchange.write import Call, Done, Effect, perform, revision_of
 
 
-class MatterStatement(msgspec.Struct, frozen=True, kw_only=True):
+class MatterStatement(Confidential, frozen=True, kw_only=True):
     """What the caller says of its matter; `expected` is the revision it has seen, None when it creates."""
 
     case_reference: str
@@ -26,10 +24,6 @@ class MatterStatement(msgspec.Struct, frozen=True, kw_only=True):
     unit: str
     officer: Officer
     expected: int | None
-
-    def __repr__(self) -> str:
-        """Never who."""
-        return "MatterStatement(…)"
 
 
 async def put_matter(world: World, call: Call, said: MatterStatement) -> Done:
@@ -79,7 +73,7 @@ async def put_matter(world: World, call: Call, said: MatterStatement) -> Done:
     return await perform(world, call, effect)
 
 
-class Telling(msgspec.Struct, frozen=True, kw_only=True):
+class Telling(Confidential, frozen=True, kw_only=True):
     """Who was told, by whom, with which text, when."""
 
     person: PersonIdentifier
@@ -88,10 +82,6 @@ class Telling(msgspec.Struct, frozen=True, kw_only=True):
     language: str
     told_at: dt.datetime
     officer: Officer
-
-    def __repr__(self) -> str:
-        """Never who."""
-        return "Telling(…)"
 
 
 async def inform(world: World, call: Call, telling: Telling) -> Done:

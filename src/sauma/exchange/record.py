@@ -23,10 +23,11 @@ from sauma.core.evidence import (
 )
 from sauma.core.matters import BasisVersions
 from sauma.core.parties import Caller, Officer
+from sauma.core.people import Confidential
 from sauma.exchange.ports import Build, World
 
 
-class Draft(msgspec.Struct, frozen=True, kw_only=True):
+class Draft(Confidential, frozen=True, kw_only=True):
     """One event as a use case knows it; `seeds` stand for the persons it is about, `particulars` are encrypted."""
 
     kind: EventKind
@@ -43,10 +44,6 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     particulars: dict[str, JsonValue] = msgspec.field(default_factory=dict)
     body: bytes = b""
     refers: uuid.UUID | None = None
-
-    def __repr__(self) -> str:
-        """Never who or what."""
-        return f"Draft({self.kind.value})"
 
 
 def month_of(moment: dt.datetime) -> str:

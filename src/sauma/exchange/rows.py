@@ -9,6 +9,7 @@ import msgspec
 from sauma.core.fields import Sensitivity
 from sauma.core.matters import Agreement, BasisVersions, Matter, Prohibition, RecordHeader, SubjectFacts
 from sauma.core.parties import Organisation
+from sauma.core.people import Confidential
 
 
 class Missed(enum.Enum):
@@ -67,16 +68,12 @@ class Gathered(msgspec.Struct, frozen=True, kw_only=True):
     basis: BasisVersions
 
 
-class SubjectKeys(msgspec.Struct, frozen=True, kw_only=True):
+class SubjectKeys(Confidential, frozen=True, kw_only=True):
     """A person's wrapped data keys at one controller, by class."""
 
     controller: str
     subject: uuid.UUID
     wrapped: dict[Sensitivity, tuple[uuid.UUID, bytes]]
-
-    def __repr__(self) -> str:
-        """Never a key."""
-        return "SubjectKeys(…)"
 
 
 class KnownSubject(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,7 +13,7 @@ from sauma.core.errors import BadRequest, Unavailable
 from sauma.core.evidence import EventKind
 from sauma.core.fields import Padding, Sensitivity
 from sauma.core.parties import Officer
-from sauma.core.people import PersonIdentifier
+from sauma.core.people import Confidential, PersonIdentifier
 from sauma.exchange.ports import Plot, World, WriteUnit
 from sauma.exchange.record import Draft
 from sauma.exchange.rows import KnownSubject, NewSubject, SubjectKeys
@@ -84,7 +84,7 @@ async def other_subjects(
     return tuple([await subject_at(world, unit, controller, person) for person in people])
 
 
-class IdentifierChange(msgspec.Struct, frozen=True, kw_only=True):
+class IdentifierChange(Confidential, frozen=True, kw_only=True):
     """From which identifier to which, why, and since when."""
 
     old: PersonIdentifier
@@ -92,10 +92,6 @@ class IdentifierChange(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     effective_at: dt.datetime
     officer: Officer
-
-    def __repr__(self) -> str:
-        """Never who."""
-        return f"IdentifierChange({self.reason})"
 
 
 async def change_identifier(world: World, call: Call, change: IdentifierChange) -> Done:

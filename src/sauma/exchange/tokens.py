@@ -12,6 +12,7 @@ import msgspec
 
 from sauma.core.evidence import Claim, EventKind
 from sauma.core.parties import Caller, Client
+from sauma.core.people import Confidential
 from sauma.exchange.ports import World
 from sauma.exchange.record import Draft, caller_basis, compose
 from sauma.exchange.rows import Missed
@@ -36,16 +37,13 @@ class KnownClient(msgspec.Struct, frozen=True, kw_only=True):
     version: int
 
 
-class TokenRequest(msgspec.Struct, frozen=True, kw_only=True):
+class TokenRequest(Confidential, frozen=True, kw_only=True):
     """`POST /oauth/token` as it arrived: header values are given once per field line, so repetition stays visible."""
 
     content_type: str
     body: bytes
     proofs: tuple[str, ...] = ()
     authorizations: tuple[str, ...] = ()
-
-    def __repr__(self) -> str:
-        return "TokenRequest()"
 
 
 class TokenGranted(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,7 +60,7 @@ class TokenGranted(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: int
 
 
-class TokenDecision(msgspec.Struct, frozen=True, kw_only=True):
+class TokenDecision(Confidential, frozen=True, kw_only=True):
     """The answer to send once the claims are committed; `reason` is for logs only and None when granted."""
 
     status: int
@@ -71,9 +69,6 @@ class TokenDecision(msgspec.Struct, frozen=True, kw_only=True):
     claims: tuple[Claim, ...] = ()
     granted: TokenGranted | None = None
     reason: str | None = None
-
-    def __repr__(self) -> str:
-        return f"TokenDecision(status={self.status}, reason={self.reason!r})"
 
 
 class TokenCommit(enum.Enum):

@@ -9,26 +9,23 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
-from sauma.core.canonical import JsonValue, canonical_bytes, digest
+from sauma.core.canonical import JsonValue, canonical_bytes, digest, json_members
 from sauma.core.errors import BadRequest
 from sauma.core.parties import Caller
+from sauma.core.people import Confidential
 from sauma.exchange.append import CallerChanged, ProofReplayed, committed
 from sauma.exchange.ports import World, WriteUnit
 from sauma.exchange.record import Draft, caller_basis, compose
 from sauma.exchange.rows import Missed, Stored, Written
 
 
-class Call(msgspec.Struct, frozen=True, kw_only=True):
+class Call(Confidential, frozen=True, kw_only=True):
     """A write as it arrived: who, on which route with which path values, under which key, with which bytes."""
 
     caller: Caller
     route: str
     key: str
     body: bytes
-
-    def __repr__(self) -> str:
-        """Never the body."""
-        return f"Call({self.route})"
 
 
 class Effect(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,7 +93,7 @@ async def perform(world: World, call: Call, effect: Callable[[WriteUnit], Awaita
 class _Kept(msgspec.Struct, frozen=True, rename="camel"):
     """The stored answer."""
 
-    members: dict[str, JsonValue]
+    members: msgspec.Raw
     entry: str
     leaf_hash: str
     location: str | None
@@ -106,7 +103,7 @@ def _replay(stored: Stored) -> Done:
     kept = msgspec.json.decode(stored.answer, type=_Kept)
     return Done(
         status=stored.status,
-        members=kept.members,
+        members=json_members(kept.members),
         entry=uuid.UUID(kept.entry),
         leaf_hash=bytes.fromhex(kept.leaf_hash),
         etag=stored.etag,

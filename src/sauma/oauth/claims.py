@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from sauma.core.people import Confidential
 from sauma.oauth.jose import VerifyingKey, encode
 from sauma.oauth.reasons import Reason
 
@@ -19,7 +20,7 @@ _URL = re.compile(r"(https?)://([A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{1
 _LAST_SECOND = 1 << 53
 
 
-class ProofTarget(msgspec.Struct, frozen=True, kw_only=True):
+class ProofTarget(Confidential, frozen=True, kw_only=True):
     """What a DPoP proof must be bound to; `access_token` and `thumbprint` are None at the token endpoint."""
 
     method: str

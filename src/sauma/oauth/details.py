@@ -10,6 +10,7 @@ from typing import Literal
 import msgspec
 
 from sauma.core.parties import Officer, OfficerKind
+from sauma.core.people import Confidential
 from sauma.oauth.jose import strict_json
 from sauma.oauth.reasons import Reason
 
@@ -20,7 +21,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _LONGEST = 200
 
 
-class _Person(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class _Person(Confidential, frozen=True, forbid_unknown_fields=True):
     id: str
     name: str
     role: str
@@ -28,14 +29,14 @@ class _Person(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     kind: Literal["person"] = "person"
 
 
-class _Unattended(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
+class _Unattended(Confidential, frozen=True, forbid_unknown_fields=True, rename="camel"):
     id: str
     name: str
     responsible_unit: str
     kind: Literal["process"]
 
 
-class _Detail(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class _Detail(Confidential, frozen=True, forbid_unknown_fields=True):
     type: Literal["sauma_case_access"]
     organisation: str | None = None
     officer: dict[str, str] | None = None

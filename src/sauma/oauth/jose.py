@@ -19,6 +19,7 @@ from joserfc.jwa import JWSAlgModel
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 from joserfc.jws import CompactSignature, JWSRegistry
 
+from sauma.core.people import Confidential
 from sauma.oauth.reasons import Reason
 
 ALGORITHMS = ("PS256", "ES256", "EdDSA", "Ed25519")
@@ -77,7 +78,7 @@ class SigningKey(msgspec.Struct, frozen=True, kw_only=True):
         return f"SigningKey(kid={self.public.kid!r})"
 
 
-class Compact(msgspec.Struct, frozen=True, kw_only=True):
+class Compact(Confidential, frozen=True, kw_only=True):
     """A compact JWS that is well formed; nothing about it is believed yet."""
 
     header: dict[str, object]

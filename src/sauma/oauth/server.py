@@ -6,6 +6,7 @@ from typing import TypeVar
 import msgspec
 
 from sauma.core.evidence import Claim
+from sauma.core.people import Confidential
 from sauma.exchange.tokens import KnownClient, TokenCommit, TokenDecision, TokenGranted, TokenRequest
 from sauma.oauth._authlib import Refused, token_response
 from sauma.oauth.claims import TOKEN_LIFETIME, ProofTarget
@@ -103,7 +104,7 @@ def refusal(error: str, reason: Reason) -> TokenDecision:
     return TokenDecision(status=400, body=body, headers=_NO_STORE, reason=reason.value)
 
 
-class _Asked(msgspec.Struct, frozen=True, kw_only=True):
+class _Asked(Confidential, frozen=True, kw_only=True):
     form: dict[str, str]
     proofs: tuple[str, ...]
     known: KnownClient | None

@@ -2,14 +2,13 @@
 
 from collections.abc import Mapping
 
-import msgspec
-
+from sauma.core.people import Confidential
 from sauma.oauth.claims import Expectation, addressee_flaw, effective_end, jti_flaw, proof_flaw
 from sauma.oauth.jose import ALGORITHMS, DECOYS, Compact, VerifyingKey, family, import_public, parse, signed_by
 from sauma.oauth.reasons import Reason
 
 
-class Claims(msgspec.Struct, frozen=True, kw_only=True):
+class Claims(Confidential, frozen=True, kw_only=True):
     """What a verified token says; `expires_at` is the effective end, in Unix seconds."""
 
     members: Mapping[str, object]

@@ -28,7 +28,7 @@ class OfficerBody(Confidential, frozen=True, kw_only=True, rename="camel", forbi
 
 
 class PeriodBody(
-    msgspec.Struct, frozen=True, kw_only=True, rename={"first": "from", "last": "to"}, forbid_unknown_fields=True
+    Confidential, frozen=True, kw_only=True, rename={"first": "from", "last": "to"}, forbid_unknown_fields=True
 ):
     """From one day to another, both included; whole months count."""
 
@@ -138,7 +138,7 @@ class IdentifierChangeBody(
     officer: OfficerBody | None = None
 
 
-class PublicationStateBody(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+class PublicationStateBody(Confidential, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
     """How current the controller's publication of a resource is; never person-dependent."""
 
     status: Literal["current", "delayed", "not-published"]

@@ -15,7 +15,7 @@ from sauma.core.canonical import digest as sha256
 from sauma.core.decision import Reason
 from sauma.core.errors import BadRequest, SealError
 from sauma.core.parties import Caller, Officer, OfficerKind
-from sauma.core.people import PairwiseSubject, PersonIdentifier, SubjectRef
+from sauma.core.people import Confidential, PairwiseSubject, PersonIdentifier, SubjectRef
 from sauma.core.problems import ProblemTexts
 from sauma.exchange.append import refuse
 from sauma.exchange.ports import World
@@ -30,7 +30,7 @@ _KEY = re.compile(r"[A-Za-z0-9_-]{8,64}")
 _ETAG = re.compile(r'"([1-9][0-9]{0,8})"')
 
 
-class Credentials(msgspec.Struct, frozen=True, kw_only=True):
+class Credentials(Confidential, frozen=True, kw_only=True):
     """What authentication needs of a request; header values once per field line."""
 
     method: str
@@ -38,9 +38,6 @@ class Credentials(msgspec.Struct, frozen=True, kw_only=True):
     query: str
     authorizations: tuple[str, ...]
     proofs: tuple[str, ...]
-
-    def __repr__(self) -> str:
-        return "Credentials()"
 
 
 class Challenged(Exception):  # noqa: N818  # the 401 itself

@@ -46,7 +46,8 @@ def record_routes(resource: Resource) -> tuple[HTTPRouteHandler, ...]:
         record = uuid_of(record_id, "/path/recordId")
         call = await call_of(request, f"PUT /v1/{resource.name}/{record}")
         officer = await officer_of(request, data.officer)
-        deposit = _deposit(request, resource, record, data, expected_revision(request))
+        target = _Target(resource=resource, record=record, expected=expected_revision(request))
+        deposit = _deposit(request, target, data)
         return done_response(request, await put_record(edge_of(request).world, call, deposit, officer))
 
     @get(path, opt=scope, name=f"get-{resource.name}")
@@ -102,8 +103,7 @@ async def deposit_records(request: AnyRequest, data: DepositsBody) -> Response[b
     call = await call_of(request, "POST /v1/deposits")
     officer = await officer_of(request, data.officer)
     deposits = tuple(
-        _deposit(request, _resource(body, place), body.record_id, body, body.expected_revision, place=place)
-        for body, place in ((body, f"/records/{index}") for index, body in enumerate(data.records))
+        _deposit(request, _target(body, f"/records/{index}"), body) for index, body in enumerate(data.records)
     )
     return done_response(request, await put_records(edge_of(request).world, call, deposits, officer))
 
@@ -122,34 +122,36 @@ async def publish_state(request: AnyRequest, resource: str, data: PublicationSta
     return done_response(request, await put_publication_state(edge_of(request).world, call, said))
 
 
-def _resource(body: DepositBody, place: str) -> Resource:
+class _Target(msgspec.Struct, frozen=True, kw_only=True):
+    """Which record a body is about, the revision it replaces, and where in the request the body stands."""
+
+    resource: Resource
+    record: uuid.UUID
+    expected: int | None
+    place: str = ""
+
+
+def _target(body: DepositBody, place: str) -> _Target:
     resource = REGISTRY.get(body.resource)
     if resource is None or not resource.deposited:
         raise BadRequest("invalid-value", (f"{place}/resource",))
-    return resource
+    return _Target(resource=resource, record=body.record_id, expected=body.expected_revision, place=place)
 
 
-def _deposit(  # noqa: PLR0913  # one record's parts, each named
-    request: AnyRequest,
-    resource: Resource,
-    record: uuid.UUID,
-    body: RecordBody | DepositBody,
-    expected: int | None,
-    *,
-    place: str = "",
-) -> Deposit:
+def _deposit(request: AnyRequest, target: _Target, body: RecordBody | DepositBody) -> Deposit:
+    place = target.place
     if body.retain_until < edge_of(request).world.clock().date():
         raise BadRequest("invalid-value", (f"{place}/retainUntil",))
     return Deposit(
-        resource=resource,
-        id=record,
+        resource=target.resource,
+        id=target.record,
         person=person_of(request, body.subject, pointer=f"{place}/subject"),
         others=tuple(_other(request, other, f"{place}/coSubjects/{n}") for n, other in enumerate(body.co_subjects)),
         case_reference=body.case_reference,
         retain_until=body.retain_until,
         source_reference=body.source_reference,
-        fields=resource.decode(msgspec.Raw(body.fields), pointer=f"{place}/fields"),
-        expected=expected,
+        fields=target.resource.decode(msgspec.Raw(body.fields), pointer=f"{place}/fields"),
+        expected=target.expected,
     )
 
 
