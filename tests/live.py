@@ -137,24 +137,26 @@ class System:
         """A record of the person, stored; `record` may name it, `revision` the one it replaces."""
         record, revision = members.pop("record", None) or uuid.uuid4(), members.pop("revision", None)
         headers = {} if revision is None else {"If_Match": f'"{revision}"'}
-        done = self.put(f"/v1/{resource}/{record}", record_body(hetu, fields, self.officer, **members), **headers)
+        done = self.put(f"/v1/{resource}/{record}", record_body(hetu, fields, **({"officer": self.officer} | members)), **headers)
         assert done.status_code == (201 if revision is None else 200), done.text
         return record
 
     def open_matter(self, hetu: str, reference: str | None = None, **members: Any) -> str:
         """The caller's own open matter on the person; its case reference."""
         reference = reference or f"ASIA-{uuid.uuid4().hex[:12]}"
-        done = self.put(f"/v1/matters/{reference}", matter_body(hetu, self.officer, **members))
+        done = self.put(f"/v1/matters/{reference}", matter_body(hetu, **({"officer": self.officer} | members)))
         assert done.status_code == 201, done.text
         return reference
 
     def query(self, hetu: str, reference: str, **members: Any) -> httpx.Response:
         """The main job; `members` replace or, as None, remove members of the body."""
-        return self.http.post("/v1/case-queries", json=query_body(hetu, reference, self.officer, **members), headers=members.pop("headers", {}))
+        headers = members.pop("headers", {})
+        body = query_body(hetu, reference, **({"officer": self.officer} | members))
+        return self.http.post("/v1/case-queries", json=body, headers=headers)
 
     def audit_session(self, **members: Any) -> str:
         """The id of an open audit session."""
-        done = self.post("/v1/audit-sessions", audit_body(AUDITOR, **members))
+        done = self.post("/v1/audit-sessions", audit_body(**({"officer": AUDITOR} | members)))
         assert done.status_code == 201, done.text
         return str(done.json()["id"])
 
@@ -165,33 +167,32 @@ class System:
 
 
 def without_nones(members: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in members.items() if value is not None and name != "headers"}
+    return {name: value for name, value in members.items() if value is not None}
 
 
-def record_body(hetu: str, fields: Mapping[str, Any], officer: Mapping[str, str], **members: Any) -> dict[str, Any]:
+def record_body(hetu: str, fields: Mapping[str, Any], **members: Any) -> dict[str, Any]:
     return without_nones(
         {
             "subject": {"hetu": hetu},
             "caseReference": "DNRO-2026:1",
             "retainUntil": f"{today().year + 5}-12-31",
             "fields": fields,
-            "officer": officer,
         }
         | members
     )
 
 
-def matter_body(hetu: str, officer: Mapping[str, str], **members: Any) -> dict[str, Any]:
-    stated = {"subject": {"hetu": hetu}, "kind": "supplementary-assistance", "openedAt": today().isoformat(), "state": "open", "unit": "Hervanta", "officer": officer}
+def matter_body(hetu: str, **members: Any) -> dict[str, Any]:
+    stated = {"subject": {"hetu": hetu}, "kind": "supplementary-assistance", "openedAt": today().isoformat(), "state": "open", "unit": "Hervanta"}
     return without_nones(stated | members)
 
 
-def query_body(hetu: str, reference: str, officer: Mapping[str, str], **members: Any) -> dict[str, Any]:
-    return without_nones({"purpose": P01, "caseReference": reference, "subject": {"hetu": hetu}, "officer": officer} | members)
+def query_body(hetu: str, reference: str, **members: Any) -> dict[str, Any]:
+    return without_nones({"purpose": P01, "caseReference": reference, "subject": {"hetu": hetu}} | members)
 
 
-def audit_body(officer: Mapping[str, str], **members: Any) -> dict[str, Any]:
-    return without_nones({"auditPurpose": "supervision", "dossier": "DOS-2026:77", "until": now_text(hours=2), "officer": officer} | members)
+def audit_body(**members: Any) -> dict[str, Any]:
+    return without_nones({"auditPurpose": "supervision", "dossier": "DOS-2026:77", "until": now_text(hours=2)} | members)
 
 
 def judged(answer: httpx.Response) -> None:
@@ -430,6 +431,6 @@ def live_server(live: Live) -> LiveServer:
         client_id="pirha",
         key=live.keys["pirha"],
         case_reference=reference,
-        matter=matter_body(hetu, WORKER),
-        query=query_body(hetu, reference, WORKER),
+        matter=matter_body(hetu, officer=WORKER),
+        query=query_body(hetu, reference, officer=WORKER),
     )

@@ -28,6 +28,10 @@ ALLOWED_NAMES: dict[tuple[str, str], str] = {
     ("settings.py", "INFO"): "a log level",
     ("vault/aead.py", "data"): "the parameter's name in the library's AEAD classes, which the protocol describes",
     ("vault/hygiene.py", "harden_process"): "the operating system's process (prctl)",
+    **dict.fromkeys(
+        ((f"web/routes/{name}.py", "data") for name in ("cases", "inspection", "matters", "records")),
+        "the framework's reserved keyword for the request body",
+    ),
     ("web/logs.py", "info"): "a log level, as structlog's method is called",
 }
 

@@ -1,7 +1,7 @@
 """All signing that is not a token: receipts and cursors.
 
-A receipt is the deployment's word, made after commit, that an entry with this leaf is in the ledger. A cursor says where
-the next page begins, bound to the question it belongs to and worthless elsewhere.
+A receipt is the deployment's word, made after commit, that an entry with this leaf is in the ledger. A cursor says
+where the next page begins, bound to the question it belongs to and worthless elsewhere.
 """
 
 import base64

@@ -77,7 +77,7 @@ class Envelope:
 def application(edge: Edge, *, log: Log, new_id: Callable[[], uuid.UUID]) -> ASGIApp:
     """The ASGI application over the given parts."""
     writer = ProblemWriter(edge.problem_texts, public_url=edge.public_url, log=log, new_id=new_id)
-    handlers = writer.exception_map() | {
+    answers = writer.exception_map() | {
         Challenged: _challenged,
         Refused: _refused(writer),
         CallerChanged: _token_gone,
@@ -86,7 +86,7 @@ def application(edge: Edge, *, log: Log, new_id: Callable[[], uuid.UUID]) -> ASG
     app = Litestar(
         route_handlers=list(ROUTES),
         guards=[guard],
-        exception_handlers=handlers,
+        exception_handlers=answers,
         openapi_config=None,
         logging_config=None,
         state=State({"edge": edge}),

@@ -8,7 +8,7 @@ from litestar.handlers import HTTPRouteHandler
 
 from sauma.core.canonical import JsonValue, structured_digest
 from sauma.core.errors import BadRequest
-from sauma.core.people import PersonIdentifier
+from sauma.core.people import Confidential, PersonIdentifier
 from sauma.core.resources import REGISTRY, Resource
 from sauma.exchange.deposit import Annulment, Deposit, annul, put_record, put_records, resource_named, state_of
 from sauma.exchange.publish import PublicationStatement, put_publication_state
@@ -122,7 +122,7 @@ async def publish_state(request: AnyRequest, resource: str, data: PublicationSta
     return done_response(request, await put_publication_state(edge_of(request).world, call, said))
 
 
-class _Target(msgspec.Struct, frozen=True, kw_only=True):
+class _Target(Confidential, frozen=True, kw_only=True):
     """Which record a body is about, the revision it replaces, and where in the request the body stands."""
 
     resource: Resource
