@@ -55,7 +55,9 @@ create table ledger.entry (
     constraint disclosure_is_whole check (kind <> 'disclosure' or (
         counterparty is not null and purpose is not null and provisions is not null and decision = 'permit'
         and payload is not null and payload_key is not null and subject_tag is not null and officer_tag is not null
-        and case_tag is not null and cardinality(row_record) > 0 and basis_subject is not null)),
+        and case_tag is not null and cardinality(row_record) > 0 and basis_subject is not null
+        and basis_organisation_version is not null and basis_discloser_version is not null
+        and basis_agreement is not null and basis_agreement_version is not null)),
     constraint refusal_has_reason check (kind <> 'refusal' or (
         decision = 'refuse' and reason is not null and payload is not null and payload_key is not null)),
     constraint outcome_refers check (kind not in ('outcome', 'erasure') or refers is not null)

@@ -138,12 +138,16 @@ create type api.basis as (
 
 -- Whether everything decided on still stands. Locking: subject basis and matter are held FOR SHARE to the end of the
 -- append, so a withdrawal either waits for the entry or is seen by it. Not locking: the gate's own snapshot.
+-- A transaction that keeps one snapshot would compare with what once stood: refused (SQLSTATE SA003).
 create function ledger.standing(b api.basis, locking boolean) returns text
     language plpgsql volatile as $$
 declare
     v_subject bigint;
     v_matter integer;
 begin
+    if current_setting('transaction_isolation') <> 'read committed' then
+        raise exception 'the basis is compared under read committed only' using errcode = 'SA003';
+    end if;
     if b.subject is not null then
         if locking then
             select version into v_subject from exchange.subject_basis where subject = b.subject for share;
@@ -180,7 +184,8 @@ begin
     end if;
     if b.agreement is not null and not exists (
         select 1 from registry.agreement a
-         where a.id = b.agreement and a.active and a.version = b.agreement_version) then
+         where a.id = b.agreement and a.active and a.version = b.agreement_version
+           and a.discloser = b.discloser and a.receiver = b.organisation) then
         return 'basis-changed';
     end if;
     return 'standing';
@@ -205,7 +210,7 @@ begin
     perform set_config('synchronous_commit', 'on', true);
     if l ->> 'kind' <> 'writer' then
         if p_basis.client is distinct from l ->> 'client' or p_basis.organisation is distinct from l ->> 'organisation'
-        then
+           or (l ->> 'kind' = 'disclosure' and p_basis.discloser is distinct from l ->> 'counterparty') then
             raise exception 'leaf and basis disagree' using errcode = 'SA002';
         end if;
         a.status := ledger.standing(p_basis, true);
@@ -213,11 +218,16 @@ begin
             return a;
         end if;
     end if;
-    if jsonb_array_length(m) > 0 and l ->> 'manifest' is distinct from ledger.base64url(sha256(p_manifest)) then
+    if (jsonb_array_length(m) > 0 or l ? 'manifest')
+       and l ->> 'manifest' is distinct from ledger.base64url(sha256(p_manifest)) then
         raise exception 'manifest does not match its leaf' using errcode = 'SA002';
     end if;
-    if length(p_side) > 0 then
-        if l ->> 'side' is distinct from ledger.base64url(sha256(p_side)) then
+    if exists (select from jsonb_array_elements(m) r(v)
+                where (r.v ->> 3 = '') <> (jsonb_array_length(r.v -> 4) = 0)) then
+        raise exception 'a manifest row names a group without a field, or fields without a group' using errcode = 'SA002';
+    end if;
+    if length(p_side) > 0 or l ? 'side' then
+        if length(p_side) % 16 <> 0 or l ->> 'side' is distinct from ledger.base64url(sha256(p_side)) then
             raise exception 'side tags do not match their leaf' using errcode = 'SA002';
         end if;
         select array_agg(substring(p_side from i * 16 + 1 for 16) order by i) into v_tags
@@ -314,7 +324,8 @@ begin
       left join exchange.record_group g
         on n.class <> '' and g.controller = r.controller and g.resource = r.resource and g.record = r.id
        and g.class = n.class and g.digest = n.digest
-      left join keys.data_key k on k.id = g.data_key and k.subject = r.subject and k.state = 'active'
+      left join keys.data_key k
+        on k.id = g.data_key and k.subject = r.subject and k.state = 'active' and k.wrapped is not null
      where n.class = '' or k.id is not null;
     if v_present <> v_named then
         h := null;

@@ -74,6 +74,7 @@ RUN = {"kind": "process", "id": "batch-7", "name": "Yöajo", "responsibleUnit": 
 _HELSINKI = zoneinfo.ZoneInfo("Europe/Helsinki")
 _CHECK = "0123456789ABCDEFHJKLMNPRSTUVWXY"
 _UUID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_RANDOM = re.compile(f'{_UUID.pattern}|"sum":"[0-9a-f]{{16}}"')  # may look like anything
 _PUBLIC = re.compile("/v1/(purposes|problems)|/.well-known/")
 
 
@@ -104,7 +105,7 @@ class Told:
         """What of it stands in a log, as text or JSON-escaped, in any case; HETU-shaped texts too."""
         lowered = log.decode("utf-8", "replace").lower()
         spellings = {s for text in self.texts for s in (text.lower(), json.dumps(text)[1:-1].lower())}
-        shaped = [line for line in lowered.splitlines() if looks_like_hetu(_UUID.sub("", line))]
+        shaped = [line for line in lowered.splitlines() if looks_like_hetu(_RANDOM.sub("", line))]
         return [text for text in spellings if text in lowered] + shaped
 
 
@@ -119,6 +120,7 @@ class System:
         access = Access(issuer=live.url, client_id=client_id, key=live.keys[client_id], scopes=scopes, officer=officer)
         self.auth = SaumaAuth(access)
         self.http = httpx.Client(base_url=live.url, auth=self.auth, timeout=30, event_hooks={"response": [judged]})
+        live.opened.append(self.http)
 
     def get(self, path: str, **headers: str) -> httpx.Response:
         return self.http.get(path, headers=headers)
@@ -225,6 +227,7 @@ class Live:
         self.clients: dict[str, str] = {}
         self.told = Told()
         self.log = home / "server.log"
+        self.opened: list[httpx.Client] = []
         self._numbers = itertools.count(int(time.time()) % 100_000)
         self._process: subprocess.Popen[bytes] | None = None
         self._systems: dict[str, System] = {}
@@ -261,8 +264,8 @@ class Live:
 
     def stop(self) -> None:
         """Ask the server to stop, and insist."""
-        for system in self._systems.values():
-            system.http.close()
+        for http in self.opened:
+            http.close()
         if self._process is None:
             return
         self._process.terminate()
@@ -279,7 +282,7 @@ class Live:
         for name, (organisation, _) in SYSTEMS.items():
             self._new_key(name, organisation)
         agreed = [(KELA, county, P01) for county in (PIRHA, VARHA)] + [(county, KELA, P09) for county in (PIRHA, VARHA)]
-        agreements = [_agreement(*parties) for parties in agreed] + [_agreement(KELA, HELSINKI, P01, max_months=2, per_person_day=2)]
+        agreements = [_agreement(*parties) for parties in agreed] + [_agreement(KELA, HELSINKI, P01, max_months=3, per_person_day=2)]
         controllers = [o for o, (kind, _) in ORGANISATIONS.items() if kind in {OrganisationKind.KELA, OrganisationKind.COUNTY}]
         self._enrol(
             organisations=tuple(

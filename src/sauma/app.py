@@ -1,15 +1,19 @@
 """The composition root: settings become a World, a World becomes an application. The only file that knows all parts."""
 
+import asyncio
+import contextlib
 import datetime as dt
 import gc
 import logging
 import os
+import signal
 import socket
 import time
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import FrameType
 
 import msgspec
 import uvicorn
@@ -19,7 +23,7 @@ from litestar.types import ASGIApp
 from sauma.catalogue.loader import load, load_areas
 from sauma.catalogue.problems import load_problem_texts
 from sauma.core.canonical import uuid7
-from sauma.core.errors import StartRefused
+from sauma.core.errors import StartRefused, Unavailable
 from sauma.core.parties import Caller, Client
 from sauma.core.people import Environment
 from sauma.exchange.ports import World
@@ -46,6 +50,7 @@ from sauma.web.edge import application
 from sauma.web.logs import configure, get_log
 
 VERSION = "0.1.0"
+HOUSEKEEPING_SECONDS = 6 * 3600
 SCOPES = (
     "case:read",
     "matter:write",
@@ -174,10 +179,31 @@ def serve(settings: Settings) -> int:
                 "SAUMA_PORT: taken, or not an address of this machine; fix: stop what listens there, or choose another"
             )
             raise StartRefused(line, exit_code=EX_CONFIG) from None
-        for _ in range(settings.workers - 1):
-            if os.fork() == 0:
-                break
-        uvloop.run(_serve(settings, listening))
+        if settings.workers == 1:
+            uvloop.run(_serve(settings, listening))
+            return 0
+        return _serve_with_workers(settings, listening)
+
+
+def _serve_with_workers(settings: Settings, listening: socket.socket) -> int:
+    """Workers that accept on one socket; a signal to the parent ends them all, and it returns after the last."""
+    workers: list[int] = []
+    for _ in range(settings.workers):
+        worker = os.fork()
+        if worker == 0:
+            uvloop.run(_serve(settings, listening))
+            os._exit(0)
+        workers.append(worker)
+
+    def forward(number: int, _: FrameType | None) -> None:
+        for worker in workers:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(worker, number)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, forward)
+    for worker in workers:
+        os.waitpid(worker, 0)
     return 0
 
 
@@ -202,7 +228,19 @@ async def _serve(settings: Settings, listening: socket.socket) -> None:
             port=settings.port,
             workers=settings.workers,
         )
-        await uvicorn.Server(config).serve(sockets=[listening])
+        house = asyncio.create_task(_keep_house(running.register))
+        try:
+            await uvicorn.Server(config).serve(sockets=[listening])
+        finally:
+            house.cancel()
+
+
+async def _keep_house(register: PostgresRegister) -> None:
+    """Keep the coming months' partitions ready and forget what has expired, for as long as the server runs."""
+    while True:
+        await asyncio.sleep(HOUSEKEEPING_SECONDS)
+        with contextlib.suppress(Unavailable):
+            await register.keep_house()
 
 
 def _admit(credentials: Credentials, trust: Trust) -> Caller:

@@ -26,7 +26,7 @@ from sauma.app import open_world
 from sauma.core.canonical import canonical_bytes, digest
 from sauma.core.decision import Form
 from sauma.core.disclosure import Disclosed, Receipt, Sealed
-from sauma.core.evidence import Claim, ClaimKind, Entry, ManifestRow, Position, base64url
+from sauma.core.evidence import Claim, ClaimKind, Entry, ManifestRow, Position, base64url, unbase64url
 from sauma.core.matters import BasisVersions, Months
 from sauma.core.parties import Caller, Client, Officer, OfficerKind, OrganisationKind
 from sauma.core.people import Environment, PersonIdentifier, parse_hetu
@@ -132,11 +132,7 @@ class Attempt:
     def rows(self) -> list[ManifestRow]:
         """The manifest rows."""
         quoted = msgspec.json.decode(self.entry.manifest, type=list[tuple[str, uuid.UUID, int, str, tuple[int, ...], str]])
-        return [ManifestRow(r, i, n, c, f, _unquoted(d)) for r, i, n, c, f, d in quoted]
-
-
-def _unquoted(text: str) -> bytes:
-    return msgspec.convert(text.translate(str.maketrans("-_", "+/")) + "=" * (-len(text) % 4), bytes)
+        return [ManifestRow(r, i, n, c, f, unbase64url(d)) for r, i, n, c, f, d in quoted]
 
 
 class _CapturedError(Exception):
@@ -176,11 +172,12 @@ class Between:
 class Scene:
     """A seeded database, the World over it, and the superuser's view of it."""
 
-    def __init__(self, database: Database, world: World, watch: Watch, superuser: asyncpg.Connection) -> None:
+    def __init__(self, database: Database, world: World, watch: Watch) -> None:
         self.database = database
         self.world = world
         self.watch = watch
-        self.superuser = superuser
+        self.superuser: asyncpg.Connection
+        self.pool: asyncpg.Pool
         self._numbers = itertools.count(1)
 
     # -- honest callers
@@ -286,9 +283,14 @@ class Scene:
 
     # -- behind the server
 
-    def server(self) -> "asyncpg.connect":
+    @asynccontextmanager
+    async def server(self) -> AsyncIterator[asyncpg.Connection]:
         """A connection with every right the server has."""
-        return asyncpg.connect(self.database.dsn("sauma_server"))
+        connection = await asyncpg.connect(self.database.dsn("sauma_server"))
+        try:
+            yield connection
+        finally:
+            await connection.close()
 
     async def attempt(self, query: CaseQuery) -> Attempt:
         """What the server would append for a query; nothing is written."""
@@ -349,9 +351,12 @@ async def open_scene(database: Database, home: Path) -> AsyncIterator[Scene]:
         {"SAUMA_HOME": str(home), "SAUMA_DATABASE_URL": database.dsn("sauma_server"), "SAUMA_POOL_SIZE": "12"}
     )
     watch = Watch()
-    superuser = await asyncpg.connect(database.dsn("postgres"))
-    try:
-        async with open_world(settings, aead=watch) as world:
-            yield Scene(database, world, watch, superuser)
-    finally:
-        await superuser.close()
+    async with open_world(settings, aead=watch) as world:
+        scene = Scene(database, world, watch)
+        scene.superuser = await asyncpg.connect(database.dsn("postgres"))
+        scene.pool = await asyncpg.create_pool(database.dsn("sauma_server"), min_size=1, max_size=4)
+        try:
+            yield scene
+        finally:
+            await scene.pool.close()
+            await scene.superuser.close()

@@ -242,3 +242,14 @@ def test_an_unattended_run_may_deposit_but_not_ask(live: Live) -> None:
     refused = pirha.query(hetu, pirha.open_matter(hetu), officer=RUN)
     assert (refused.status_code, refused.json()["code"]) == (403, "officer-role")
     assert CLERK["role"] not in refused.text
+
+
+def test_records_that_stay_hidden_cut_no_page_short(live: Live) -> None:
+    hetu, pirha, kela = live.person(), live.system("pirha"), live.system("kela")
+    for _ in range(3):  # three whose only asked field is masked, then one that leaves
+        kela.deposit("persons", hetu, {"name": "Aino Salanimi", "homeMunicipality": "837", "turvakielto": True, "contactPhone": "+358401234567"}, record=uuid.UUID(int=uuid.uuid4().int >> 8))
+    last = kela.deposit("decisions", hetu, {"date": today().isoformat(), "amount": "3.00"}, record=uuid.UUID(int=uuid.uuid4().int | 0xFF << 120))
+    asked = {"fields": ["contact.phone", "decision.amount"], "necessity": {"contact.phone": "reaching-the-client"}}
+    answer = pirha.query(hetu, pirha.open_matter(hetu), limit=1, **asked).json()
+    assert [r["id"] for r in answer["records"]] == [str(last)]
+    assert answer["nextCursor"] is None

@@ -49,6 +49,7 @@ PROTECTED_PATHS = frozenset({"person.homeMunicipality", "contact.phone", "contac
 PULLS_BUILT = frozenset({"county-benefit-case", "kela-case-request"})
 SERVER_SET = ("legal.", "case.")
 SHARED = ("worker.",)
+HEADERS = 51  # gathered whatever the page's size: one more than the largest page, those that stay hidden counted
 RESOURCE_OF = {s.path: r.name for r, s in BY_FIELD_ID.values() if r.deposited and not s.path.startswith(SHARED)}
 """The one depositable resource each matrix path stands in."""
 
@@ -192,12 +193,12 @@ def window_of(ask: Ask, catalogue: Catalogue, *, day: dt.date) -> Months:
 
 
 def wanted_resources(ask: Ask, catalogue: Catalogue) -> tuple[str, ...]:
-    """The resources whose record headers the decision may need: those with a cell in a pull of the purpose."""
+    """The resources whose record headers the decision may need: those with an asked field, else with a released one."""
     purpose = catalogue.purposes.get(ask.purpose)
     if purpose is None:
         return ()
-    paths = [p for p in purpose.cells if ask.fields is None or p in ask.fields]
-    return tuple(sorted({RESOURCE_OF[p] for p in paths if p in RESOURCE_OF and p != ALREADY_HELD}))
+    asked = set(ask.fields or [p for p, cell in purpose.cells.items() if cell is Cell.RELEASED]) - {ALREADY_HELD}
+    return tuple(sorted({RESOURCE_OF[p] for p in asked if p in purpose.cells and p in RESOURCE_OF}))
 
 
 def wanted_fields(ask: Ask, purpose: Purpose, flow: Flow) -> dict[str, Cell]:
@@ -336,12 +337,12 @@ def _permit(case: _Case, provisions: tuple[Provision, ...]) -> Permit | Refusal:
     wanted = [p for p in wanted_fields(ask, case.purpose, case.flow) if p != ALREADY_HELD]
     records = [r for r in (_record(h, wanted, ask.form) for h in held) if r is not None]
     if not records or facts.subject is None:
-        everything_masked = any(h.protected for h in held)
-        reason = Reason.PROTECTED_PERSON if everything_masked else Reason.SUBJECT_UNKNOWN
+        reason = Reason.PROTECTED_PERSON if any(h.protected for h in held) else Reason.SUBJECT_UNKNOWN
         if blocked and not held:
             reason = Reason.RESTRICTED_PROCESSING
         return Refusal(ask=ask, reason=reason, purpose=case.purpose, provisions=provisions)
     page = tuple(records[: ask.limit])
+    rest = facts.headers[-1].id if len(facts.headers) >= HEADERS else None
     return Permit(
         ask=ask,
         purpose=case.purpose,
@@ -352,7 +353,7 @@ def _permit(case: _Case, provisions: tuple[Provision, ...]) -> Permit | Refusal:
         records=page,
         withheld=_withheld(case, wanted, page),
         basis=facts.basis,
-        more_after=page[-1].header.id if len(records) > ask.limit else None,
+        more_after=page[-1].header.id if len(records) > ask.limit else rest,
     )
 
 
@@ -386,11 +387,10 @@ def _withheld(case: _Case, wanted: list[str], page: tuple[PermittedRecord, ...])
 
 def _cells(purpose: Purpose, flow: Flow) -> dict[str, Cell]:
     """The matrix column of this direction, without rows the server sets and rows only notices carry."""
-    narrowed = flow.only
     return {
         path: cell
         for path, cell in purpose.cells.items()
-        if (not narrowed or path in narrowed) and (path.startswith(SHARED) or path in RESOURCE_OF)
+        if (not flow.only or path in flow.only) and (path.startswith(SHARED) or path in RESOURCE_OF)
     }
 
 

@@ -1,4 +1,4 @@
-"""What Kela deposits of a case: person, household, housing costs, and per month application, decision and payments."""
+"""What Kela deposits of a case: person, household, housing costs, the calculation, and what each month brings."""
 
 import datetime as dt
 
@@ -34,6 +34,7 @@ def benefit_deposits(case: Case, today: dt.date) -> tuple[Deposit, ...]:
     ]
     made.append(desk.record("households", household_fields(case, unit=KELA_UNIT)))
     made.append(desk.record("housing-costs", _housing(case, month, desk=desk)))
+    made.append(desk.record("calculations", calculation(month, unit=KELA_UNIT)))
     for back in range(case.months):
         made += _month(desk, month, back=back)
     percent = reduced(case)
@@ -56,7 +57,7 @@ def assessment(case: Case) -> Assessment:
 
 
 def _month(desk: Desk, month: Assessment, *, back: int) -> list[Deposit]:
-    """Application, decision, calculation and payments of one month; decided before it begins, paid on its first day."""
+    """Application, decision and payments of one month; decided before it begins, paid on its first day."""
     first, after = desk.month(back), desk.month(back - 1)
     lots = desk.case.lots(f"month|{back}")
     decided = first - dt.timedelta(days=lots.between(1, 3))
@@ -65,7 +66,6 @@ def _month(desk: Desk, month: Assessment, *, back: int) -> list[Deposit]:
     made = [
         desk.record("applications", _application(desk.case, received, period, back=back), number=back),
         desk.record("decisions", _decision(month, decided, period, desk=desk), number=back),
-        desk.record("calculations", calculation(month, unit=KELA_UNIT), number=back),
     ]
     payments = _payments(month, landlord=lots.percent(40))
     for place, (payee, cents) in enumerate(payments):

@@ -15,7 +15,8 @@ from sauma import settings as told
 from sauma.app import open_world
 from sauma.catalogue.loader import load_areas
 from sauma.core.errors import Unavailable
-from sauma.demo.seed import Databases, seed_bulk
+from sauma.demo.finland import households
+from sauma.demo.seed import Databases, publish, seed_bulk
 from sauma.vault.hygiene import harden_process
 
 _NICER = 5
@@ -39,8 +40,10 @@ def main() -> int:
 
 
 async def _deposit(settings: told.Settings) -> None:
+    areas = load_areas()
     async with open_world(settings) as world:
-        await seed_bulk(world, load_areas(), progress=_say, go_on=_parent_lives)
+        await publish(world, areas)
+        await seed_bulk(world, list(households(areas)), progress=_say, go_on=_parent_lives)
 
 
 def _parent_lives() -> bool:

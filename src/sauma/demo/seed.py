@@ -10,7 +10,7 @@ import contextlib
 import datetime as dt
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 
 import msgspec
 
@@ -19,14 +19,14 @@ from sauma.catalogue.loader import load_areas
 from sauma.core.areas import Areas
 from sauma.core.canonical import digest
 from sauma.core.errors import BadRequest, OutcomeUnknown, StartRefused, Unavailable
-from sauma.core.parties import KELA, Caller, Client, Officer, OfficerKind
+from sauma.core.parties import KELA, Caller, Client, Officer, OfficerKind, OrganisationKind
 from sauma.core.people import Hetu
 from sauma.core.resources import REGISTRY
-from sauma.demo.cases import KELA_UNIT, Desk, person_fields, record_id
+from sauma.demo.cases import KELA_UNIT, Case, Desk, person_fields, record_id
 from sauma.demo.featured import CORRECTED, Correction, before_moving, featured
-from sauma.demo.finland import Batch, batches, households, last_key
+from sauma.demo.finland import Batch, batches, last_key
 from sauma.demo.keys import client_keys
-from sauma.demo.organisations import client_of, clients, county_id, enrolment, organisations
+from sauma.demo.organisations import client_of, clients, enrolment, organisations
 from sauma.exchange.deposit import put_records
 from sauma.exchange.ports import World
 from sauma.exchange.publish import PublicationStatement, put_publication_state
@@ -108,12 +108,15 @@ async def seed_featured(world: World, areas: Areas) -> None:
 
 
 async def seed_bulk(
-    world: World, areas: Areas, *, progress: Progress, go_on: Callable[[], bool] = lambda: True
+    world: World, cases: Sequence[Case], *, progress: Progress, go_on: Callable[[], bool] = lambda: True
 ) -> bool:
-    """Everything else, several batches at once; False when told to stop before the end."""
+    """The rest of the country, several batches at once, its last case when all others stand.
+
+    False when told to stop before the end: the next run goes on there.
+    """
     today = day_of(world.clock())
-    *cases, closing = households(areas)
-    waiting = list(batches("bulk", cases, today))
+    *others, closing = cases
+    waiting = list(batches("bulk", others, today))
     total = len(waiting) + 1
     quarter = -(-total // 4)
 
@@ -125,7 +128,6 @@ async def seed_bulk(
             if done % quarter == 0:
                 progress(f"demo data: {done} of {total} batches")
 
-    await publish(world)
     async with asyncio.TaskGroup() as group:
         for _ in range(_AT_ONCE):
             group.create_task(worker())
@@ -137,16 +139,13 @@ async def seed_bulk(
     return True
 
 
-async def publish(world: World) -> None:
+async def publish(world: World, areas: Areas) -> None:
     """Every controller says that what it deposits is current."""
-    counties = [county_id(code) for code, area in load_areas().areas.items() if area.kind.value != "aland"]
-    as_of = world.clock()
-    for controller, names in ((KELA, KELA_RESOURCES), *((county, COUNTY_RESOURCES) for county in counties)):
-        for name in names:
-            said = PublicationStatement(
-                resource=REGISTRY[name], status="current", current_as_of=as_of, officer=_OFFICER
-            )
-            await _publish(world, controller, said)
+    counties = [o.id for o in organisations(areas) if o.kind is OrganisationKind.COUNTY and o.active]
+    async with asyncio.TaskGroup() as group:
+        group.create_task(_publish(world, KELA, KELA_RESOURCES))
+        for county in counties:
+            group.create_task(_publish(world, county, COUNTY_RESOURCES))
 
 
 async def _prepare(settings: Settings, areas: Areas, keys: dict[str, EnrolledKey]) -> bool:
@@ -191,9 +190,15 @@ async def _correct(world: World, correction: Correction, today: dt.date) -> None
     await _once("correction", KELA, lambda call: change_identifier(world, call, change))
 
 
-async def _publish(world: World, controller: str, said: PublicationStatement) -> None:
-    name = f"publication-{controller}-{said.resource.name}"
-    await _once(name, controller, lambda call: put_publication_state(world, call, said))
+async def _publish(world: World, controller: str, names: tuple[str, ...]) -> None:
+    as_of = world.clock()
+    for name in names:
+        said = PublicationStatement(resource=REGISTRY[name], status="current", current_as_of=as_of, officer=_OFFICER)
+
+        async def write(call: Call, said: PublicationStatement = said) -> Done:
+            return await put_publication_state(world, call, said)
+
+        await _once(f"publication-{controller}-{name}", controller, write)
 
 
 async def _once(name: str, organisation: str, write: Callable[[Call], Awaitable[Done]]) -> None:

@@ -10,7 +10,7 @@ import uuid
 import msgspec
 
 from sauma.core.canonical import JsonValue, canonical_bytes, digest
-from sauma.core.decision import Ask, Permit, Refusal, decide, wanted_resources, window_of
+from sauma.core.decision import HEADERS, Ask, Permit, Refusal, decide, wanted_resources, window_of
 from sauma.core.disclosure import Disclosed, Opened, Receipt
 from sauma.core.errors import BadRequest, SealError, Unavailable
 from sauma.core.evidence import EventKind, ManifestRow
@@ -177,7 +177,7 @@ def _keys(world: World, query: CaseQuery, ask: Ask) -> GatherKeys:
         first=first,
         last=last,
         after=ask.after,
-        limit=ask.limit + 1,
+        limit=HEADERS,
         tags=tuple({world.vault.subject_tag(month_of(t), seed) for t in (now, now - dt.timedelta(hours=24))}),
     )
 
