@@ -22,7 +22,7 @@ create table registry.organisation (
 );
 
 create table registry.client (
-    id text primary key check (length(id) between 1 and 100),
+    id text primary key check (id ~ '^[A-Za-z0-9._:~/-]{1,64}$'), -- stands in every leaf, which has 1024 bytes
     organisation registry.business_id not null references registry.organisation,
     scopes text[] not null,
     active boolean not null default true,

@@ -127,6 +127,11 @@ begin
     end if;
 end $$;
 
+-- Linked identifiers are one person: what was written under the old one may be changed under the new one.
+create function exchange.one_person(p_one uuid, p_other uuid) returns boolean language sql stable as $$
+    select count(distinct s.canonical) = 1 from exchange.subject s where s.id in (p_one, p_other)
+$$;
+
 create type api.written as (status text, revision integer);
 
 create function api.put_matter(
@@ -157,11 +162,11 @@ begin
         w.status := 'stale';
         return w;
     end if;
-    if m.subject <> p_subject then
+    if not exchange.one_person(m.subject, p_subject) then
         w.status := 'conflict';
         return w;
     end if;
-    update exchange.matter set state = p_state, sealed = p_sealed, version = m.version + 1
+    update exchange.matter set subject = p_subject, state = p_state, sealed = p_sealed, version = m.version + 1
      where organisation = p_organisation and case_mac = p_case;
     w := ('changed', m.version + 1);
     return w;
@@ -220,11 +225,11 @@ begin
             w.status := 'stale';
             return w;
         end if;
-        if r.state <> 'current' or r.subject <> p_subject then
+        if r.state <> 'current' or not exchange.one_person(r.subject, p_subject) then
             w.status := 'conflict';
             return w;
         end if;
-        update exchange.record set revision = p_revision, month = p_month, retain_until = p_retain_until,
+        update exchange.record set subject = p_subject, revision = p_revision, month = p_month, retain_until = p_retain_until,
                recorded_at = clock_timestamp()
          where controller = p_controller and resource = p_resource and id = p_record;
         delete from exchange.record_group
@@ -314,11 +319,11 @@ begin
         v_canonical := v_from;
     else
         v_canonical := v_to;
-        update exchange.subject s set
-               protected = s.protected or exists (
-                   select 1 from exchange.subject o where o.canonical in (v_from, v_to) and o.protected),
-               handling_unit = c.handling_unit, canonical = v_to
-          from exchange.subject c
+        -- an opaque unit is that of one id: where protection is new to it, nobody is competent until the next deposit
+        update exchange.subject s set canonical = v_to, protected = o.protected,
+               handling_unit = case when o.protected and not c.protected then '' else c.handling_unit end
+          from exchange.subject c,
+               (select bool_or(x.protected) as protected from exchange.subject x where x.canonical in (v_from, v_to)) o
          where c.id = v_to and s.canonical in (v_from, v_to);
     end if;
     perform exchange.bump(v_canonical);

@@ -37,11 +37,14 @@ def append_to(
 ) -> Receipt | Missed:
     """api.append: basis compared, replay ids claimed, entry inserted, or nothing at all."""
     leaf: dict[str, object] = msgspec.json.decode(entry.leaf)
-    if (basis.client, basis.organisation) != (leaf["client"], leaf["organisation"]):
+    disclosure = leaf["kind"] == "disclosure"
+    if (basis.client, basis.organisation) != (leaf["client"], leaf["organisation"]) or (
+        disclosure and basis.discloser != leaf["counterparty"]
+    ):
         message = "leaf and basis disagree"
         raise ValueError(message)
     missed = state.standing(basis)
-    if missed is Missed.CALLER_CHANGED or (missed is Missed.BASIS_CHANGED and leaf["kind"] == "disclosure"):
+    if missed is Missed.CALLER_CHANGED or (missed is Missed.BASIS_CHANGED and disclosure):
         return missed
     if not take_claims(state, claims):
         return Missed.REPLAYED

@@ -140,7 +140,8 @@ class State:
             if discloser is None or not discloser.active or discloser.version != basis.discloser_version:
                 return Missed.BASIS_CHANGED
         if basis.agreement is not None:
-            agreed = {a.id: a for a in self.agreements.values()}.get(basis.agreement)
+            between = {(d, r, a.id): a for (d, r, _), a in self.agreements.items()}
+            agreed = between.get((str(basis.discloser), basis.organisation, basis.agreement))
             if agreed is None or not agreed.active or agreed.version != basis.agreement_version:
                 return Missed.BASIS_CHANGED
         return None

@@ -189,9 +189,10 @@ class MemoryUnit:
         return "linked"
 
     def _join(self, source: uuid.UUID, target: uuid.UUID) -> None:
-        unit = self.state.subjects[target].handling_unit
         both = self.state.one_with(source) | self.state.one_with(target)
         protected = any(self.state.subjects[s].protected for s in both)
+        kept = self.state.subjects[target]
+        unit = "" if protected and not kept.protected else kept.handling_unit
         for subject in both:
             self.state.subjects[subject] = msgspec.structs.replace(
                 self.state.subjects[subject], canonical=target, protected=protected, handling_unit=unit

@@ -44,7 +44,7 @@ from sauma.vault.aead import Aead, Place, aes_gcm
 
 PATH = load("path")
 CLIENTS = {"kela": KELA, "pirha": PIRHA, "pirha-other": PIRHA}
-WORKER = Officer(kind=OfficerKind.PERSON, id="w-1", name="Päivi Virkailija", role="social-care-professional", unit="Hervanta")
+WORKER = Officer(kind=OfficerKind.PERSON, id="w-1", name="Päivi Virkailija", role="social-care-professional", unit="Hervannan aikuissosiaalityö")
 TOLD = {"name": "Aino Salanimi", "homeMunicipality": TAMPERE, "serviceLanguage": "fi", "turvakielto": False, "contactPhone": "+358401234567"}
 DECIDED = {"id": "PTL-1", "type": "granted", "amount": "412.30", "reasons": "Salainen perustelu"}
 ENROLMENT = Enrolment(

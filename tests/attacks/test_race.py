@@ -135,7 +135,7 @@ async def once(scene: Scene, deposit: Any, key: str, **call: Any) -> Any:
         done = await put_record(scene.world, msgspec.structs.replace(scene.call("kela", key, "PUT one"), **call), deposit, WORKER)
     except BadRequest as refused:
         return refused.code
-    return done.replayed, done.entry, done.leaf_hash, done.etag, done.status, json.dumps(done.members)
+    return done.replayed, done.entry, done.leaf_hash, done.etag, done.status, json.dumps(done.members, sort_keys=True)
 
 
 REUSES: dict[str, tuple[dict[str, Any], str]] = {

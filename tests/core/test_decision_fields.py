@@ -22,8 +22,8 @@ from core.questions import (
     necessity_for,
     prohibition,
 )
-from sauma.core.decision import Permit, Reason, Refusal, wanted_fields
-from sauma.core.matters import Form, ProhibitionKind
+from sauma.core.decision import HEADERS, Permit, Reason, Refusal, wanted_fields
+from sauma.core.matters import Form, ProhibitionKind, RecordHeader
 from sauma.core.parties import OrganisationKind
 
 ONLY_IN_NOTICES = ("referral.", "activation.", "integration.")
@@ -201,13 +201,15 @@ def test_existence_obeys_the_same_conditions(sentence: str) -> None:
 
 
 MANY = tuple(header("decisions", number) for number in range(1, 8))
+MORE = tuple(header("decisions", number) for number in range(1, 120))
 
 
 def pages(question: Question) -> list[list[int]]:
-    """Every page, headers handed out as gather does: one more than the limit, after the cursor."""
-    found, after, limit = [], 0, question.ask.limit
-    for _ in range(20):
-        headers = tuple(h for h in question.facts.headers if h.id.int > after)[: limit + 1]
+    """Every page, the headers after the cursor handed out as gather does: 51, whatever the page's size."""
+    found: list[list[int]] = []
+    after = 0
+    while True:
+        headers = tuple(h for h in question.facts.headers if h.id.int > after)[:HEADERS]
         decided = but(question, ("facts/headers", headers)).decide()
         if isinstance(decided, Refusal):
             return found
@@ -216,25 +218,28 @@ def pages(question: Question) -> list[list[int]]:
             return found
         assert decided.more_after.int > after
         after = decided.more_after.int
-    raise AssertionError(found)
 
 
 def test_pages_follow_one_another() -> None:
     question = but(asking(P01, "decision.date"), ("facts/headers", MANY), ("ask/limit", 3))
     assert pages(question) == [[1, 2, 3], [4, 5, 6], [7]]
     assert pages(but(question, ("ask/limit", 7))) == [[1, 2, 3, 4, 5, 6, 7]]
+    whole = pages(but(question, ("facts/headers", MORE), ("ask/limit", 50)))
+    assert [len(page) for page in whole] == [50, 50, 19]
 
 
-@pytest.mark.parametrize("limit", [1, 2, 3, 7])
-def test_a_record_that_may_not_leave_costs_no_other_its_place(limit: int) -> None:
+@pytest.mark.parametrize("limit", [1, 2, 3, 7, 50])
+@pytest.mark.parametrize("headers", [MANY, MORE], ids=["few", "many"])
+def test_a_record_that_may_not_leave_costs_no_other_its_place(limit: int, headers: tuple[RecordHeader, ...]) -> None:
+    restricted = {1, 2, 5, 52, 53, 103}
     question = but(
         asking(P09, "decision.date"),
-        ("facts/headers", MANY),
+        ("facts/headers", headers),
         ("ask/limit", limit),
-        ("facts/prohibitions", (prohibition(ProhibitionKind.RESTRICTION, 2), prohibition(ProhibitionKind.RESTRICTION, 5))),
+        ("facts/prohibitions", tuple(prohibition(ProhibitionKind.RESTRICTION, number) for number in restricted)),
     )
-    assert [number for page in pages(question) for number in page] == [1, 3, 4, 6, 7]
-    assert all(page for page in pages(question))
+    expected = [h.id.int for h in headers if h.id.int not in restricted]
+    assert [number for page in pages(question) for number in page] == expected
 
 
 def test_the_permit_carries_what_the_append_compares() -> None:

@@ -57,7 +57,7 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     chosen = parser().parse_args(arguments)
-    if chosen.call is _version:
+    if chosen.call == _version:
         return _version(chosen)
     from sauma.core.errors import StartRefused  # noqa: PLC0415  # pulls in nothing, but the rest of the package is not promised to
 

@@ -1,17 +1,23 @@
 """`sauma contract`: write the generated description of the API, or say which file is not as the code would write it."""
 
+import argparse
+import functools
+import re
 import sys
 from pathlib import Path
 
 import msgspec
 
-from sauma.cli import VERSION
+from sauma.cli import VERSION, parser
 from sauma.web.edge import ROUTES
 from sauma.web.openapi import openapi_document, schema_files
 
+_HELP = re.compile(r"(?<=-->\n```text\n).*?(?=```\n<!-- end -->)", re.DOTALL)
+_HELP_WIDTH = 120
+
 
 def write() -> int:
-    """Write every generated file below `openapi/` and `schemas/` of the working directory."""
+    """Write every generated file below `openapi/` and `schemas/` of the working directory, and its README's help."""
     for path, content in _generated().items():
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(content)
@@ -31,7 +37,18 @@ def check() -> int:
 def _generated() -> dict[Path, bytes]:
     files = {Path("openapi", "sauma.json"): openapi_document(ROUTES, version=VERSION)}
     files |= {Path("schemas", name): schema for name, schema in schema_files().items()}
-    return {
+    made = {
         path: msgspec.json.format(msgspec.json.encode(content, order="sorted"), indent=2) + b"\n"
         for path, content in files.items()
     }
+    readme = Path("README.md")
+    if readme.exists():
+        made[readme] = _HELP.sub(lambda _: _help(), readme.read_text(encoding="utf-8")).encode()
+    return made
+
+
+def _help() -> str:
+    """What `sauma --help` prints, whatever the terminal's width."""
+    top = parser()
+    top.formatter_class = functools.partial(argparse.RawDescriptionHelpFormatter, width=_HELP_WIDTH)
+    return top.format_help()

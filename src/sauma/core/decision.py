@@ -2,9 +2,9 @@
 
 `decide` is pure and total: it returns a Permit or a Refusal, never a bool and never nothing. The order is the law's:
 
- 1. the officer stands behind the call, in a role the purpose allows          AsTL 9 §
+ 1. an officer stands behind the call                                         AsTL 9 §
  2. the purpose exists and is switched on                                     deny by default
- 3. the parties may exchange under it, in this direction                      ToTuL 18 a-18 h §
+ 3. the parties may exchange under it, in this direction, in the officer's role  ToTuL 18 a-18 h §, AsTL 9 §
  4. discloser and receiver have agreed, and the agreement stands today        TiHL 22 §
  5. a provision of the purpose is in force today                              AsTL 10.3 §
  6. the caller's own matter is open and concerns this person                  ToTuL 18 a.1 §, TiHL 22.2 §
@@ -351,7 +351,7 @@ def _permit(case: _Case, provisions: tuple[Provision, ...]) -> Permit | Refusal:
         prior_information=facts.prior_information,
         subject=facts.subject,
         records=page,
-        withheld=_withheld(case, wanted, page),
+        withheld=_withheld(case, wanted, held),
         basis=facts.basis,
         more_after=page[-1].header.id if len(records) > ask.limit else rest,
     )
@@ -359,29 +359,26 @@ def _permit(case: _Case, provisions: tuple[Provision, ...]) -> Permit | Refusal:
 
 def _record(header: RecordHeader, wanted: list[str], form: Form) -> PermittedRecord | None:
     """The fields of one record that may leave, protection masked; None when there are none."""
-    specs = [s for s in REGISTRY[header.resource].specs if s.path in wanted]
+    specs = [s for s in REGISTRY[header.resource].specs if s.path in wanted and s.sensitivity.value in header.groups]
     open_specs = [s for s in specs if not (header.protected and s.path in PROTECTED_PATHS)]
     if all(s.path.startswith(SHARED) for s in open_specs):
         return None
-    if form is Form.EXISTENCE:
-        return PermittedRecord(header=header, fields={})
     fields: dict[str, tuple[FieldSpec, ...]] = {}
-    for spec in open_specs:
-        name = spec.sensitivity.value
-        if name in header.groups:
-            fields[name] = (*fields.get(name, ()), spec)
-    return PermittedRecord(header=header, fields=fields) if fields else None
+    if form is Form.VALUES:
+        for spec in open_specs:
+            fields[spec.sensitivity.value] = (*fields.get(spec.sensitivity.value, ()), spec)
+    return PermittedRecord(header=header, fields=fields)
 
 
-def _withheld(case: _Case, wanted: list[str], page: tuple[PermittedRecord, ...]) -> tuple[Withheld, ...]:
+def _withheld(case: _Case, wanted: list[str], held: list[RecordHeader]) -> tuple[Withheld, ...]:
     cells = _cells(case.purpose, case.flow)
     rows = [
         Withheld(field=path, reason="consent-required" if cell is Cell.CONSENT else "not-requested")
         for path, cell in cells.items()
         if cell is not Cell.RELEASED and path not in wanted
     ]
-    if any(r.header.protected for r in page):
-        rows += [Withheld(field=path, reason="protected") for path in wanted if path in PROTECTED_PATHS]
+    masked = {s.path for h in held if h.protected for s in REGISTRY[h.resource].specs} & PROTECTED_PATHS
+    rows += [Withheld(field=path, reason="protected") for path in wanted if path in masked]
     return tuple(rows)
 
 

@@ -13,13 +13,12 @@ from sauma.core.areas import Areas
 from sauma.core.parties import KELA
 from sauma.core.resources.households import HouseholdType
 from sauma.core.resources.persons import Language
-from sauma.demo.benefit import benefit_deposits
 from sauma.demo.cases import NEED_MIX, Case
-from sauma.demo.county_work import county_deposits
 from sauma.demo.featured import FEATURED_CODES
 from sauma.demo.lots import Lots
 from sauma.demo.organisations import county_id
 from sauma.demo.people import Births, Family, Home, Human, address_in, surname_of
+from sauma.demo.records import benefit_deposits, county_deposits
 from sauma.exchange.deposit import Deposit
 
 HOUSEHOLDS = 1_050

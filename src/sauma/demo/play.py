@@ -16,6 +16,7 @@ from sauma.core.parties import KELA
 from sauma.demo.featured import AINO, PROTECTED, UNKNOWN
 from sauma.demo.organisations import PIRKANMAA, PIRKANMAA_CLIENT
 from sauma.demo.stage import AUDITOR, CLERK, Stage, StepFailed, System, server
+from sauma.demo.telling import Scene
 from sauma.settings import Settings
 
 P01, P09 = "county-benefit-case", "kela-case-request"
@@ -39,11 +40,11 @@ P09_NECESSITY = {
 def main(settings: Settings, *, json: bool) -> int:
     """Play everything; 0 when every step ended as it must."""
     tell: Callable[[str], None] = _silent if json else _print
-    stage: Stage | None = None
+    scenes: list[Scene] = []
     failure = ""
     try:
-        with server(settings, tell):
-            stage = Stage(settings, tell)
+        with server(settings, tell), Stage(settings, tell) as stage:
+            scenes = stage.scenes
             play(stage)
     except StepFailed as failed:
         failure = str(failed)
@@ -52,7 +53,7 @@ def main(settings: Settings, *, json: bool) -> int:
     except httpx.HTTPError as fault:
         failure = f"the server does not answer any more ({type(fault).__name__})"
     if json:
-        document = {"ok": not failure, "failure": failure or None, "scenes": stage.scenes if stage else []}
+        document = {"ok": not failure, "failure": failure or None, "scenes": scenes}
         _print(msgspec.json.format(msgspec.json.encode(document)).decode())
     elif failure:
         sys.stderr.write(f"sauma: demo: {failure}\n")

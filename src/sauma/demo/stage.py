@@ -8,7 +8,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, Self
 
 import httpx
 import msgspec
@@ -92,6 +92,13 @@ class Stage:
         self.ombudsman = System(settings, OMBUDSMAN_CLIENT, AUDITOR)
         response = httpx.get(f"{settings.public_url}/v1/status", timeout=10)
         self.now = parsedate_to_datetime(response.headers["date"])
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for system in (self.pirkanmaa, self.kela, self.ombudsman):
+            system.http.close()
 
     def show(self, title: str, who: System, response: httpx.Response, *, asked: tuple[str, ...], status: int) -> Any:  # noqa: ANN401  # JSON as it came
         """Tell a scene and hand back its answer.

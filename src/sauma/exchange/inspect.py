@@ -16,7 +16,7 @@ from sauma.exchange.append import note_read, refuse
 from sauma.exchange.ports import AuditSessionRow, World, WriteUnit
 from sauma.exchange.record import Draft, month_of, receipt_member
 from sauma.exchange.rows import LedgerRow, ListKeys
-from sauma.exchange.times import rfc3339
+from sauma.exchange.times import day_of, rfc3339
 from sauma.exchange.write import Call, Done, Effect, perform
 
 LONGEST_SESSION = dt.timedelta(hours=8)
@@ -147,7 +147,7 @@ async def open_audit_session(world: World, call: Call, session: AuditSession) ->
             officer=session.officer,
             case_reference=session.dossier,
             purpose=purpose.id,
-            provisions=tuple(f"{p.act} {p.section}" for p in purpose.provisions_in_force(now.date())),
+            provisions=tuple(f"{p.act} {p.section}" for p in purpose.provisions_in_force(day_of(now))),
             particulars={"auditPurpose": session.audit_purpose, "until": rfc3339(session.until)},
             body=call.body,
         )
@@ -243,19 +243,14 @@ def _after(world: World, context: str, cursor: str | None) -> uuid.UUID | None:
 
 
 def _list_context(caller: Caller, search: DisclosureSearch) -> str:
-    asked: JsonValue = [
-        caller.organisation,
-        search.as_receiver,
-        search.since.isoformat(),
-        search.until.isoformat(),
-        search.case_reference,
-    ]
+    """What a page belongs to; not the window, whose default ends at the moment of each call."""
+    asked: JsonValue = [caller.organisation, search.as_receiver, search.case_reference]
     return canonical_bytes(asked).hex()
 
 
 def _months(since: dt.datetime, until: dt.datetime) -> tuple[str, ...]:
     months = []
-    first = since.replace(day=1)
+    first = since.astimezone(dt.UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     while first < until:
         months.append(month_of(first))
         first = (first + dt.timedelta(days=32)).replace(day=1)

@@ -4,7 +4,7 @@ Bodies come from msgspec, which says closed objects are closed. Answers are open
 """
 
 import inspect
-from typing import Any
+from typing import Any, get_type_hints
 
 import msgspec
 from litestar.handlers import HTTPRouteHandler
@@ -30,9 +30,7 @@ def openapi_document(routes: tuple[HTTPRouteHandler, ...], *, version: str) -> J
     """The OpenAPI 3.1 document of the routes."""
     bodies = [kind for route in routes if (kind := _body(route)) is not None]
     resources = [r.struct for r in REGISTRY.values() if r.deposited]
-    _, components = msgspec.json.schema_components(
-        [*dict.fromkeys([*bodies, *resources, Problem])], ref_template=_REF
-    )
+    _, components = msgspec.json.schema_components([*dict.fromkeys([*bodies, *resources, Problem])], ref_template=_REF)
     paths: dict[str, JsonObject] = {}
     for route in routes:
         for path in sorted(route.paths):
@@ -76,8 +74,10 @@ def _operation(route: HTTPRouteHandler, path: str) -> JsonObject:
 
 
 def _body(route: HTTPRouteHandler) -> type[msgspec.Struct] | None:
-    kind = inspect.signature(route.fn).parameters.get("data")
-    return None if kind is None else kind.annotation
+    kind: type[msgspec.Struct] | None = get_type_hints(route.fn).get(
+        "data"
+    )  # without the marker of the body's media type
+    return kind
 
 
 def _names(path: str) -> list[str]:

@@ -1,6 +1,7 @@
 """The main job over HTTP: `POST /v1/case-queries`."""
 
 from litestar import Response, post
+from litestar.params import JSONBody
 
 from sauma.core.errors import BadRequest
 from sauma.core.matters import Form, Months
@@ -19,7 +20,7 @@ from sauma.web.gate import StrictBody
 
 
 @post("/v1/case-queries", opt={"scope": "case:read"}, dto=StrictBody, return_dto=None, status_code=200)
-async def query_case(request: AnyRequest, data: CaseQueryBody) -> Response[bytes]:
+async def query_case(request: AnyRequest, data: JSONBody[CaseQueryBody]) -> Response[bytes]:
     """Ask for a client's minimal case data: a purpose and a case, never a law."""
     query = CaseQuery(
         caller=caller_of(request),

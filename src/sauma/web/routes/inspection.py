@@ -4,6 +4,7 @@ import datetime as dt
 import uuid
 
 from litestar import Response, get, post
+from litestar.params import FromPath, JSONBody
 
 from sauma.core.decision import Reason
 from sauma.core.errors import BadRequest
@@ -65,7 +66,7 @@ async def list_own_disclosures(request: AnyRequest) -> Response[bytes]:
 
 
 @get("/v1/disclosures/{disclosure_id:str}", opt={"scope": "case:read", "or_scope": "record:write"})
-async def get_own_disclosure(request: AnyRequest, disclosure_id: str) -> Response[bytes]:
+async def get_own_disclosure(request: AnyRequest, disclosure_id: FromPath[str]) -> Response[bytes]:
     """One disclosure the caller's organisation is party to."""
     entry = uuid_of(disclosure_id, "/path/disclosureId")
     return json_response(await find_disclosure(edge_of(request).world, caller_of(request), entry))
@@ -78,7 +79,9 @@ async def get_own_disclosure(request: AnyRequest, disclosure_id: str) -> Respons
     return_dto=None,
     status_code=201,
 )
-async def record_erasure(request: AnyRequest, disclosure_id: str, data: ErasureBody) -> Response[bytes]:
+async def record_erasure(
+    request: AnyRequest, disclosure_id: FromPath[str], data: JSONBody[ErasureBody]
+) -> Response[bytes]:
     """Say what became of a disclosure's content at the receiver."""
     entry = uuid_of(disclosure_id, "/path/disclosureId")
     world = edge_of(request).world
@@ -98,7 +101,7 @@ async def record_erasure(request: AnyRequest, disclosure_id: str, data: ErasureB
 
 
 @post("/v1/audit-sessions", opt={"scope": "ledger:read"}, dto=StrictBody, return_dto=None, status_code=201)
-async def start_audit_session(request: AnyRequest, data: AuditSessionBody) -> Response[bytes]:
+async def start_audit_session(request: AnyRequest, data: JSONBody[AuditSessionBody]) -> Response[bytes]:
     """Open a time-boxed right to read the ledger for a dossier (purpose S2)."""
     world = edge_of(request).world
     if data.audit_purpose not in world.catalogue.codes["auditPurposes"]:
@@ -114,7 +117,7 @@ async def start_audit_session(request: AnyRequest, data: AuditSessionBody) -> Re
 
 
 @get("/v1/ledger/entries/{entry_id:str}", opt={"scope": "ledger:read"})
-async def get_ledger_entry(request: AnyRequest, entry_id: str) -> Response[bytes]:
+async def get_ledger_entry(request: AnyRequest, entry_id: FromPath[str]) -> Response[bytes]:
     """One ledger entry within the auditor's sight; needs `Sauma-Audit-Session`."""
     entry = uuid_of(entry_id, "/path/entryId")
     members = await read_entry(edge_of(request).world, caller_of(request), entry, _session(request))

@@ -1,6 +1,7 @@
 """The caller's own matters, what it told the client beforehand, and identifiers that changed."""
 
 from litestar import Response, post, put
+from litestar.params import FromPath, JSONBody
 
 from sauma.core.errors import BadRequest
 from sauma.core.people import check_case_reference
@@ -20,7 +21,9 @@ from sauma.web.gate import StrictBody
 
 
 @put("/v1/matters/{case_reference:str}", opt={"scope": "matter:write"}, dto=StrictBody, return_dto=None)
-async def state_matter(request: AnyRequest, case_reference: str, data: MatterBody) -> Response[bytes]:
+async def state_matter(
+    request: AnyRequest, case_reference: FromPath[str], data: JSONBody[MatterBody]
+) -> Response[bytes]:
     """Open, change or close the caller's own pending matter; closing needs no If-Match."""
     if not check_case_reference(case_reference):
         raise BadRequest("invalid-value", ("/path/caseReference",))
@@ -42,7 +45,7 @@ async def state_matter(request: AnyRequest, case_reference: str, data: MatterBod
 
 
 @post("/v1/prior-informations", opt={"scope": "consent:write"}, dto=StrictBody, return_dto=None, status_code=201)
-async def record_prior_information(request: AnyRequest, data: PriorInformationBody) -> Response[bytes]:
+async def record_prior_information(request: AnyRequest, data: JSONBody[PriorInformationBody]) -> Response[bytes]:
     """Record that the client was told beforehand (ToTuL 18 a.1 §)."""
     world = edge_of(request).world
     if data.language not in world.catalogue.codes["languages"]:
@@ -62,7 +65,7 @@ async def record_prior_information(request: AnyRequest, data: PriorInformationBo
 
 
 @post("/v1/identifier-changes", opt={"scope": "record:write"}, dto=StrictBody, return_dto=None, status_code=201)
-async def record_identifier_change(request: AnyRequest, data: IdentifierChangeBody) -> Response[bytes]:
+async def record_identifier_change(request: AnyRequest, data: JSONBody[IdentifierChangeBody]) -> Response[bytes]:
     """Old and new identifier resolve to one subject among the caller's own records; `wrong-link` splits them."""
     call = await call_of(request, "POST /v1/identifier-changes")
     change = IdentifierChange(

@@ -2,6 +2,7 @@
 
 import msgspec
 from litestar import Response, get
+from litestar.params import FromPath
 
 from sauma.core.canonical import JsonValue, structured_digest
 from sauma.core.errors import BadRequest
@@ -50,7 +51,7 @@ async def list_purposes(request: AnyRequest) -> Response[bytes]:
 
 
 @get("/v1/purposes/{purpose_id:str}", opt=OPEN)
-async def show_purpose(request: AnyRequest, purpose_id: str) -> Response[bytes]:
+async def show_purpose(request: AnyRequest, purpose_id: FromPath[str]) -> Response[bytes]:
     """One purpose whole: what may leave under it, to whom, on what, and which codes justify an optional field."""
     catalogue = edge_of(request).world.catalogue
     purpose = catalogue.purposes.get(purpose_id)
@@ -60,7 +61,7 @@ async def show_purpose(request: AnyRequest, purpose_id: str) -> Response[bytes]:
 
 
 @get("/v1/problems/{code:str}", opt=OPEN)
-async def show_problem(request: AnyRequest, code: str) -> Response[bytes]:
+async def show_problem(request: AnyRequest, code: FromPath[str]) -> Response[bytes]:
     """What a problem code means and what to do about it."""
     edge = edge_of(request)
     text = edge.problem_texts.codes.get(code)

@@ -5,6 +5,7 @@ import uuid
 import msgspec
 from litestar import Response, get, post, put
 from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath, JSONBody
 
 from sauma.core.canonical import JsonValue, structured_digest
 from sauma.core.errors import BadRequest
@@ -42,7 +43,7 @@ def record_routes(resource: Resource) -> tuple[HTTPRouteHandler, ...]:
     scope = {"scope": "record:write"}
 
     @put(path, opt=scope, dto=StrictBody, return_dto=None, name=f"put-{resource.name}")
-    async def put_one(request: AnyRequest, record_id: str, data: RecordBody) -> Response[bytes]:
+    async def put_one(request: AnyRequest, record_id: FromPath[str], data: JSONBody[RecordBody]) -> Response[bytes]:
         record = uuid_of(record_id, "/path/recordId")
         call = await call_of(request, f"PUT /v1/{resource.name}/{record}")
         officer = await officer_of(request, data.officer)
@@ -51,7 +52,7 @@ def record_routes(resource: Resource) -> tuple[HTTPRouteHandler, ...]:
         return done_response(request, await put_record(edge_of(request).world, call, deposit, officer))
 
     @get(path, opt=scope, name=f"get-{resource.name}")
-    async def get_one(request: AnyRequest, record_id: str) -> Response[bytes]:
+    async def get_one(request: AnyRequest, record_id: FromPath[str]) -> Response[bytes]:
         record = uuid_of(record_id, "/path/recordId")
         head, receipt = await state_of(edge_of(request).world, caller_of(request), resource, record)
         members: dict[str, JsonValue] = {
@@ -73,7 +74,9 @@ def record_routes(resource: Resource) -> tuple[HTTPRouteHandler, ...]:
         status_code=200,
         name=f"annul-{resource.name}",
     )
-    async def annul_one(request: AnyRequest, record_id: str, data: AnnulmentBody) -> Response[bytes]:
+    async def annul_one(
+        request: AnyRequest, record_id: FromPath[str], data: JSONBody[AnnulmentBody]
+    ) -> Response[bytes]:
         record = uuid_of(record_id, "/path/recordId")
         call = await call_of(request, f"POST /v1/{resource.name}/{record}/annulment")
         annulment = Annulment(
@@ -98,7 +101,7 @@ def record_routes(resource: Resource) -> tuple[HTTPRouteHandler, ...]:
     return_dto=None,
     status_code=201,
 )
-async def deposit_records(request: AnyRequest, data: DepositsBody) -> Response[bytes]:
+async def deposit_records(request: AnyRequest, data: JSONBody[DepositsBody]) -> Response[bytes]:
     """Deposit up to 100 records, all or none."""
     call = await call_of(request, "POST /v1/deposits")
     officer = await officer_of(request, data.officer)
@@ -109,7 +112,9 @@ async def deposit_records(request: AnyRequest, data: DepositsBody) -> Response[b
 
 
 @put("/v1/publication-states/{resource:str}", opt={"scope": "record:write"}, dto=StrictBody, return_dto=None)
-async def publish_state(request: AnyRequest, resource: str, data: PublicationStateBody) -> Response[bytes]:
+async def publish_state(
+    request: AnyRequest, resource: FromPath[str], data: JSONBody[PublicationStateBody]
+) -> Response[bytes]:
     """Say how current the controller's publication of a resource is."""
     found = resource_named(resource)
     call = await call_of(request, f"PUT /v1/publication-states/{found.name}")

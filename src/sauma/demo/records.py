@@ -1,20 +1,29 @@
-"""What Kela deposits of a case: person, household, housing costs, the calculation, and what each month brings."""
+"""What Kela and a county deposit of a case.
+
+Kela: persons, household, housing costs, the calculation, and what each month brings. The county: the person, the
+transferred application, its own decision, a plan, a statement.
+"""
 
 import datetime as dt
 
 from sauma.core.parties import KELA
 from sauma.core.resources.applications import Application, ApplicationStatus, UrgencyReason
 from sauma.core.resources.commitments import Commitment, CommitmentKind, CommitmentState
+from sauma.core.resources.county_decisions import CountyDecision, CountyDecisionKind
 from sauma.core.resources.decisions import AppliedProvision, Decision, DecisionType
 from sauma.core.resources.housing_costs import HousingCost
 from sauma.core.resources.payments import PayeeType, Payment
+from sauma.core.resources.plans import Plan
 from sauma.core.resources.recoveries import Recovery, RecoveryBasis
 from sauma.core.resources.reductions import Hearing, Percent, Reduction, ReductionGround
+from sauma.core.resources.statements import Statement, StatementTopic
 from sauma.core.resources.vocabulary import OtherCostClass, OtherCostSum, Period
 from sauma.demo.cases import KELA_UNIT, Case, Desk, Need, household_fields, person_fields, reduced
 from sauma.demo.money import Assessment, assess, basic_amount, calculation, euro
 from sauma.exchange.deposit import Deposit
 
+COUNTY_UNIT = "Aikuissosiaalityö"
+_GRANTED_FOR = ("vuokrarästi", "silmälasit", "muuttokustannukset", "lastenvaunut", "sähkölasku")
 _DAYS_TO_DECIDE = 6
 _EXHORTED = dt.timedelta(days=40)
 _GROUNDS: dict[Percent, ReductionGround] = {
@@ -175,3 +184,49 @@ def _rarer(desk: Desk, month: Assessment) -> list[Deposit]:
         )
         made.append(desk.record("recoveries", recovery))
     return made
+
+
+def county_deposits(case: Case, today: dt.date) -> tuple[Deposit, ...]:
+    """Every record of the case at the county."""
+    desk = Desk(case=case, controller=case.home.county, today=today)
+    lots, first = case.lots("county"), desk.month(0)
+    received = first - dt.timedelta(days=lots.between(3, 20))
+    decided = min(received + dt.timedelta(days=lots.between(1, 7)), today)
+    granted_for, cents = lots.one_of(_GRANTED_FOR), lots.between(45_00, 780_00)
+    period = Period(from_=first, to=desk.month(-1) - dt.timedelta(days=1))
+    application = Application(
+        id=f"HVA-{case.key}-0",
+        received_at=received,
+        status=ApplicationStatus.COUNTY_DECIDED,
+        period=period,
+        other_costs=(OtherCostSum(class_=OtherCostClass.SPECIAL_NEEDS, sum=euro(cents)),),
+        worker_unit=COUNTY_UNIT,
+        worker_role="sosiaaliohjaaja",
+    )
+    decision = CountyDecision(
+        kind=CountyDecisionKind.PREVENTIVE if lots.percent(35) else CountyDecisionKind.SUPPLEMENTARY,
+        item=granted_for,
+        amount=euro(cents),
+        period=period,
+        date=decided,
+        worker_unit=COUNTY_UNIT,
+    )
+    made = [
+        desk.record("persons", person_fields(case, case.family.applicant, unit=COUNTY_UNIT)),
+        desk.record("applications", application),
+        desk.record("county-decisions", decision),
+    ]
+    if lots.percent(55):
+        plan = Plan(exists=True, reviewed_at=received, goals="Talouden tasapainottaminen.", worker_unit=COUNTY_UNIT)
+        made.append(desk.record("plans", plan))
+    if case.need is Need.REDUCTION or lots.percent(20):
+        statement = Statement(
+            topic=StatementTopic.REDUCTION_FACTORS if case.need is Need.REDUCTION else StatementTopic.CIRCUMSTANCES,
+            text="Asiakas on sitoutunut palveluihin; elämäntilanne on vakaa.",
+            author="sosiaaliohjaaja",
+            heard_at=received,
+            informed_at=received,
+            worker_unit=COUNTY_UNIT,
+        )
+        made.append(desk.record("statements", statement))
+    return tuple(made)
