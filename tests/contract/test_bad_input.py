@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import socket
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from live import AUDITOR, CLERK, WORKER, Live, audit_body, matter_body, now_text, query_body, record_body, today
+from live import AUDITOR, CLERK, WORKER, Live, audit_body, hetu_of, matter_body, now_text, query_body, record_body, today
 from wire import ASCII_MARKER, MARKER, Sent, Wire
 
 HETU = "010594Y9032"
@@ -193,6 +194,11 @@ BAD: dict[str, tuple[Callable[[], Sent], tuple[int, str], str | None]] = {
     "a moment without a zone": (lambda: telling(at="2026-01-01T10:00:00"), INVALID, "/at"),
     "a moment that does not exist": (lambda: telling(at="2026-01-01T25:00:00Z"), INVALID, "/at"),
     "a leap second": (lambda: telling(at="2026-01-01T10:00:60Z"), INVALID, "/at"),
+    "a moment before time, by its zone": (lambda: telling(at="0001-01-01T00:00:00+14:00"), INVALID, "/at"),
+    "a moment after time, by its zone": (lambda: audit(until="9999-12-31T23:59:59-14:00"), INVALID, "/until"),
+    "an erasure before time": (lambda: erasure(at="0001-01-01T00:00:00+14:00"), INVALID, "/at"),
+    "a publication after time": (lambda: state(currentAsOf="9999-12-31T23:59:59-14:00"), INVALID, "/currentAsOf"),
+    "an identifier change before time": (lambda: identifier(effectiveAt="0001-01-01T00:00:00+14:00"), INVALID, "/effectiveAt"),
     "a number as moment": (lambda: state(currentAsOf=1767225600), INVALID, "/currentAsOf"),
     "a period the wrong way round": (lambda: query(period={"from": "2026-03-01", "to": "2026-02-01"}), INVALID, "/period"),
     "half a period": (lambda: query(period={"from": "2026-03-01"}), INVALID, "/period"),
@@ -305,7 +311,9 @@ BAD: dict[str, tuple[Callable[[], Sent], tuple[int, str], str | None]] = {
     "a moment that is none": (lambda: got("/v1/disclosures?from=yesterday"), INVALID, "/query/from"),
     "a moment in February's end": (lambda: got("/v1/disclosures?from=2026-02-30T00:00:00Z"), INVALID, "/query/from"),
     "from after to": (lambda: got("/v1/disclosures?from=2026-03-01T00:00:00Z&to=2026-02-01T00:00:00Z"), INVALID, "/from"),
-    "the beginning of time": (lambda: got("/v1/disclosures?to=0001-01-01T00:00:00Z"), INVALID, None),
+    "the beginning of time": (lambda: got("/v1/disclosures?to=0001-01-01T00:00:00Z"), INVALID, "/query/to"),
+    "before the beginning of time": (lambda: got("/v1/disclosures?from=0001-01-01T00:00:00%2B14:00"), INVALID, "/query/from"),
+    "the end of time": (lambda: got("/v1/disclosures?to=9999-12-31T23:59:59-14:00"), INVALID, "/query/to"),
     "broken percent": (lambda: got("/v1/disclosures?role=%zz"), INVALID, None),
     "a query on a write": (lambda: Sent("POST", "/v1/case-queries?dryRun=true", VALID), INVALID, None),
     "a query on what is open": (lambda: got(f"/v1/status?{ASCII_MARKER}=1", None), INVALID, None),
@@ -315,7 +323,7 @@ BAD: dict[str, tuple[Callable[[], Sent], tuple[int, str], str | None]] = {
     "PATCH of a matter": (lambda: Sent("PATCH", MATTER_PATH, b"{}"), METHOD, None),
     "POST to a matter": (lambda: Sent("POST", MATTER_PATH, b"{}"), METHOD, None),
     "TRACE": (lambda: Sent("TRACE", "/v1/status", system=None), METHOD, None),
-    "a method of one's own": (lambda: Sent(ASCII_MARKER.upper(), "/v1/status", system=None), METHOD, None),
+    "a method of another protocol": (lambda: Sent("PROPFIND", "/v1/status", system=None), METHOD, None),
 }
 
 
@@ -365,6 +373,31 @@ def test_bad_input_writes_nothing(wire: Wire, live: Live) -> None:
     for what in ("a wrong sum in the second deposit", "a key twice", "an identity code in the path", "two idempotency keys", "an unquoted ETag", "a wrong code inside the fields"):
         assert wire.send(BAD[what][0]()).status_code == 400
     assert live.sql(count) == before
+
+
+EXTREMES: dict[str, Callable[[], Sent]] = {
+    "a record of the year one": lambda: record({"date": "0001-01-01"}, path=f"/v1/payments/{uuid.uuid4()}"),
+    "a record of the year 9999": lambda: record({"date": "9999-12-31"}, path=f"/v1/payments/{uuid.uuid4()}"),
+    "kept until the end of time": lambda: record({}, path=f"/v1/payments/{uuid.uuid4()}", retainUntil="9999-12-31"),
+    "a matter of the year one": lambda: matter(path=f"/v1/matters/B-{uuid.uuid4().hex[:6]}", openedAt="0001-01-01"),
+    "a period of all time": lambda: query(period={"from": "0001-01-01", "to": "9999-12-31"}),
+    "a text as long as it may be": lambda: record({"reasons": "€" * 4000}, path=f"/v1/decisions/{uuid.uuid4()}"),
+    "the largest household": lambda: record({"members": [{"hetu": hetu_of(n, "A"), "relation": "child"} for n in range(30)]}, path=f"/v1/households/{uuid.uuid4()}"),
+}
+
+
+@pytest.mark.parametrize("what", EXTREMES)
+def test_extremes_are_answered(wire: Wire, what: str) -> None:
+    answer = wire.send(EXTREMES[what]())
+    assert answer.status_code in {201, 403}, answer.text
+
+
+def test_what_is_not_http_is_refused_without_echo(live: Live) -> None:
+    with socket.create_connection((live.url.rpartition("/")[2].partition(":")[0], int(live.url.rpartition(":")[2]))) as connection:
+        connection.sendall(f"{ASCII_MARKER} / HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        said = connection.recv(4096)
+    assert said.startswith(b"HTTP/1.1 400 ")
+    assert ASCII_MARKER.encode() not in said
 
 
 def test_an_unknown_path_is_not_found_for_strangers_too(wire: Wire) -> None:

@@ -20,6 +20,7 @@ def run() -> int:
         schema.bring_up_to_date(found)
         say("demo data")
         with seed.ensure(found):
+            say(f"serving on {found.public_url}; try ./sauma demo in another terminal, or the README's walk-through")
             return app.serve(found)
 
 

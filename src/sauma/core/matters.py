@@ -136,7 +136,7 @@ class Months(msgspec.Struct, frozen=True, kw_only=True):
 
     def text(self) -> tuple[str, str]:
         """The ends as YYYY-MM."""
-        return self.first.strftime("%Y-%m"), self.last.strftime("%Y-%m")
+        return self.first.isoformat()[:7], self.last.isoformat()[:7]
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,5 +1,6 @@
 """What every route stands on: the edge's parts, the guard that lets nobody in by silence, and the answers' form."""
 
+import datetime as dt
 import re
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
@@ -15,7 +16,7 @@ from sauma.core.canonical import digest as sha256
 from sauma.core.decision import Reason
 from sauma.core.errors import BadRequest, SealError
 from sauma.core.parties import Caller, Officer, OfficerKind
-from sauma.core.people import Confidential, PairwiseSubject, PersonIdentifier, SubjectRef
+from sauma.core.people import Confidential, PairwiseSubject, PersonIdentifier, SubjectRef, check_case_reference
 from sauma.core.problems import ProblemTexts
 from sauma.exchange.append import refuse
 from sauma.exchange.ports import World
@@ -28,6 +29,7 @@ from sauma.web.gate import default_deny, stated_scope
 AnyRequest = Request[Any, Any, Any]
 _KEY = re.compile(r"[A-Za-z0-9_-]{8,64}")
 _ETAG = re.compile(r'"([1-9][0-9]{0,8})"')
+_YEARS = range(1900, 9000)
 
 
 class Credentials(Confidential, frozen=True, kw_only=True):
@@ -203,6 +205,28 @@ def uuid_of(text: str, pointer: str) -> uuid.UUID:
     if str(value) != text.lower():
         raise BadRequest("invalid-value", (pointer,))
     return value
+
+
+def moment_of(stated: dt.datetime, pointer: str) -> dt.datetime:
+    """A stated moment in UTC, of a year that no time zone carries out of the calendar.
+
+    Raises:
+        BadRequest: `invalid-value`.
+    """
+    if stated.year not in _YEARS:
+        raise BadRequest("invalid-value", (pointer,))
+    return stated.astimezone(dt.UTC)
+
+
+def case_reference_of(stated: str, pointer: str) -> str:
+    """A stated case reference, which never holds an identity code.
+
+    Raises:
+        BadRequest: `invalid-value`.
+    """
+    if not check_case_reference(stated):
+        raise BadRequest("invalid-value", (pointer,))
+    return stated
 
 
 def done_response(request: AnyRequest, done: Done) -> Response[bytes]:

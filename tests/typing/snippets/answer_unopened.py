@@ -16,4 +16,4 @@ def answer(permit: Permit, refusal: Refusal, sealed: Sealed, opened: Opened) -> 
 
 
 def sign(entry: uuid.UUID, world: World) -> None:
-    world.vault.sign_receipt(entry)  # E: arg-type
+    world.vault.sign_receipt(entry)  # E: call-arg

@@ -1,6 +1,7 @@
 """The decision has no day of its own: time is an argument."""
 
-from sauma.core.decision import Ask, Facts, Permit, Refusal, decide
+from sauma.core.decision import Ask, Permit, Refusal, decide
+from sauma.core.matters import Facts
 from sauma.core.purposes import Catalogue
 
 

@@ -2,7 +2,8 @@
 
 import datetime as dt
 
-from sauma.core.decision import Ask, Facts, PermittedRecord, decide
+from sauma.core.decision import Ask, PermittedRecord, decide
+from sauma.core.matters import Facts
 from sauma.core.purposes import Catalogue
 
 

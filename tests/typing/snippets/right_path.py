@@ -2,7 +2,8 @@
 
 import datetime as dt
 
-from sauma.core.decision import Ask, Facts, Permit, Refusal, decide
+from sauma.core.decision import Ask, Permit, Refusal, decide
+from sauma.core.matters import Facts
 from sauma.core.disclosure import Opened, Receipt, Sealed
 from sauma.core.evidence import ManifestRow
 from sauma.core.matters import BasisVersions

@@ -49,7 +49,7 @@ class Resource(msgspec.Struct, frozen=True, kw_only=True):
     def month_of(self, fields: Record) -> str | None:
         """The month `YYYY-MM` the record concerns; None where it has no reference date and belongs to every month."""
         day = fields.reference_day
-        return None if day is None else f"{day:%Y-%m}"
+        return None if day is None else day.isoformat()[:7]
 
     def person_identifiers(self, fields: Record) -> tuple[str, ...]:
         """Every personal identity code inside the values: whoever is named here is tagged in the ledger."""

@@ -10,6 +10,7 @@ from sauma.web.bodies import CaseQueryBody, PeriodBody
 from sauma.web.context import (
     AnyRequest,
     caller_of,
+    case_reference_of,
     edge_of,
     json_response,
     optional_officer,
@@ -25,7 +26,7 @@ async def query_case(request: AnyRequest, data: JSONBody[CaseQueryBody]) -> Resp
     query = CaseQuery(
         caller=caller_of(request),
         purpose=data.purpose,
-        case_reference=data.case_reference,
+        case_reference=case_reference_of(data.case_reference, "/caseReference"),
         controller=data.controller,
         person=person_of(request, data.subject),
         officer=optional_officer(request, data.officer),

@@ -1,6 +1,7 @@
 """What a party asked or gave, what became of it, and the ledger for auditors."""
 
 import datetime as dt
+import re
 import uuid
 
 from litestar import Response, get, post
@@ -8,7 +9,6 @@ from litestar.params import FromPath, JSONBody
 
 from sauma.core.decision import Reason
 from sauma.core.errors import BadRequest
-from sauma.core.people import check_case_reference
 from sauma.exchange.append import refuse
 from sauma.exchange.inspect import (
     AuditSession,
@@ -25,9 +25,11 @@ from sauma.web.context import (
     AnyRequest,
     call_of,
     caller_of,
+    case_reference_of,
     done_response,
     edge_of,
     json_response,
+    moment_of,
     officer_of,
     uuid_of,
 )
@@ -50,15 +52,13 @@ async def list_own_disclosures(request: AnyRequest) -> Response[bytes]:
     if _SCOPES[role] not in caller.scopes:
         await refuse(edge_of(request).world, caller, Reason.SCOPE_MISSING, officer=caller.officer, body=b"")
     reference = query.get("caseReference")
-    if reference is not None and not check_case_reference(reference):
-        raise BadRequest("invalid-value", ("/query/caseReference",))
     world = edge_of(request).world
     until = _moment(query, "to") or world.clock()
     search = DisclosureSearch(
         as_receiver=role == "receiver",
         since=_moment(query, "from") or until - dt.timedelta(days=_DEFAULT_DAYS),
         until=until,
-        case_reference=reference,
+        case_reference=None if reference is None else case_reference_of(reference, "/query/caseReference"),
         cursor=query.get("after"),
         limit=_limit(query),
     )
@@ -95,7 +95,7 @@ async def record_erasure(
         extent=data.extent,
         purpose=data.purpose,
         officer=await officer_of(request, data.officer),
-        at=data.at,
+        at=moment_of(data.at, "/at"),
     )
     return done_response(request, await attest_erasure(world, call, erasure))
 
@@ -109,9 +109,9 @@ async def start_audit_session(request: AnyRequest, data: JSONBody[AuditSessionBo
     call = await call_of(request, "POST /v1/audit-sessions")
     session = AuditSession(
         audit_purpose=data.audit_purpose,
-        dossier=data.dossier,
+        dossier=case_reference_of(data.dossier, "/dossier"),
         officer=await officer_of(request, data.officer),
-        until=data.until,
+        until=moment_of(data.until, "/until"),
     )
     return done_response(request, await open_audit_session(world, call, session))
 
@@ -141,12 +141,12 @@ def _moment(query: dict[str, str], name: str) -> dt.datetime | None:
         moment = dt.datetime.fromisoformat(text)
     except ValueError:
         raise BadRequest("invalid-value", (f"/query/{name}",)) from None
-    return moment.astimezone(dt.UTC) if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
+    return moment_of(moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC), f"/query/{name}")
 
 
 def _limit(query: dict[str, str]) -> int:
     text = query.get("limit", "50")
-    if not (text.isascii() and text.isdigit()) or not 1 <= int(text[:4]) <= _MOST:
+    if not re.fullmatch("[1-9][0-9]{0,2}", text) or int(text) > _MOST:
         raise BadRequest("invalid-value", ("/query/limit",))
     return int(text)
 

@@ -4,16 +4,17 @@ from litestar import Response, post, put
 from litestar.params import FromPath, JSONBody
 
 from sauma.core.errors import BadRequest
-from sauma.core.people import check_case_reference
 from sauma.exchange.matters import MatterStatement, Telling, inform, put_matter
 from sauma.exchange.subjects import IdentifierChange, change_identifier
 from sauma.web.bodies import IdentifierChangeBody, MatterBody, PriorInformationBody
 from sauma.web.context import (
     AnyRequest,
     call_of,
+    case_reference_of,
     done_response,
     edge_of,
     expected_revision,
+    moment_of,
     officer_of,
     person_of,
 )
@@ -25,8 +26,7 @@ async def state_matter(
     request: AnyRequest, case_reference: FromPath[str], data: JSONBody[MatterBody]
 ) -> Response[bytes]:
     """Open, change or close the caller's own pending matter; closing needs no If-Match."""
-    if not check_case_reference(case_reference):
-        raise BadRequest("invalid-value", ("/path/caseReference",))
+    case_reference_of(case_reference, "/path/caseReference")
     world = edge_of(request).world
     if data.kind not in world.catalogue.codes["matterKinds"]:
         raise BadRequest("invalid-value", ("/kind",))
@@ -50,7 +50,8 @@ async def record_prior_information(request: AnyRequest, data: JSONBody[PriorInfo
     world = edge_of(request).world
     if data.language not in world.catalogue.codes["languages"]:
         raise BadRequest("invalid-value", ("/language",))
-    if data.at > world.clock():
+    at = moment_of(data.at, "/at")
+    if at > world.clock():
         raise BadRequest("invalid-value", ("/at",))
     call = await call_of(request, "POST /v1/prior-informations")
     telling = Telling(
@@ -58,7 +59,7 @@ async def record_prior_information(request: AnyRequest, data: JSONBody[PriorInfo
         received_by=data.received_by,
         text_version=data.text_version,
         language=data.language,
-        told_at=data.at,
+        told_at=at,
         officer=await officer_of(request, data.officer),
     )
     return done_response(request, await inform(world, call, telling))
@@ -72,7 +73,7 @@ async def record_identifier_change(request: AnyRequest, data: JSONBody[Identifie
         old=person_of(request, data.old, pointer="/from"),
         new=person_of(request, data.new, pointer="/to"),
         reason=data.reason,
-        effective_at=data.effective_at,
+        effective_at=moment_of(data.effective_at, "/effectiveAt"),
         officer=await officer_of(request, data.officer),
     )
     return done_response(request, await change_identifier(edge_of(request).world, call, change))

@@ -26,10 +26,12 @@ from sauma.web.context import (
     AnyRequest,
     call_of,
     caller_of,
+    case_reference_of,
     done_response,
     edge_of,
     expected_revision,
     json_response,
+    moment_of,
     officer_of,
     person_of,
     uuid_of,
@@ -121,7 +123,7 @@ async def publish_state(
     said = PublicationStatement(
         resource=found,
         status=data.status,
-        current_as_of=data.current_as_of,
+        current_as_of=moment_of(data.current_as_of, "/currentAsOf"),
         officer=caller_of(request).officer,
     )
     return done_response(request, await put_publication_state(edge_of(request).world, call, said))
@@ -152,7 +154,7 @@ def _deposit(request: AnyRequest, target: _Target, body: RecordBody | DepositBod
         id=target.record,
         person=person_of(request, body.subject, pointer=f"{place}/subject"),
         others=tuple(_other(request, other, f"{place}/coSubjects/{n}") for n, other in enumerate(body.co_subjects)),
-        case_reference=body.case_reference,
+        case_reference=case_reference_of(body.case_reference, f"{place}/caseReference"),
         retain_until=body.retain_until,
         source_reference=body.source_reference,
         fields=target.resource.decode(msgspec.Raw(body.fields), pointer=f"{place}/fields"),
