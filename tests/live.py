@@ -17,7 +17,6 @@ import subprocess
 import sys
 import time
 import uuid
-import zoneinfo
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,70 +28,45 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from joserfc.jwk import ECKey
 
+from asks import (
+    AUDITOR,
+    CASEWORK,
+    CLERK,
+    CLOSED,
+    HELSINKI,
+    KELA,
+    ORGANISATIONS,
+    P01,
+    P09,
+    PIRHA,
+    RUN,
+    SYSTEMS,
+    TAMPERE,
+    VARHA,
+    WORKER,
+    hetu_of,
+    matter_body,
+    query_body,
+    today,
+    without_nones,
+)
 from databases import Database
-from sauma.client.auth import Access, SaumaAuth
 from sauma.core.parties import OrganisationKind
 from sauma.core.people import looks_like_hetu
 from sauma.core.purposes import Text
-from sauma.store.enrol import Decoy, EnrolledAgreement, EnrolledClient, EnrolledKey, EnrolledOrganisation, Enrolment, enrol
+from sauma.store.enrol import (
+    Decoy,
+    EnrolledAgreement,
+    EnrolledClient,
+    EnrolledKey,
+    EnrolledOrganisation,
+    Enrolment,
+    enrol,
+)
 from sauma.web.logs import verify_line
+from systems import System
 
-KELA, PIRHA, VARHA, HELSINKI = "0246246-0", "3221308-6", "9871930-3", "9255607-2"
-NEWCOMER, CLOSED, VENDOR, OMBUDSMAN = "9064245-2", "9333150-2", "9136515-1", "9844634-1"
-ORGANISATIONS = {
-    KELA: (OrganisationKind.KELA, None),
-    PIRHA: (OrganisationKind.COUNTY, "08"),
-    VARHA: (OrganisationKind.COUNTY, "05"),
-    HELSINKI: (OrganisationKind.COUNTY, "90"),
-    NEWCOMER: (OrganisationKind.COUNTY, "17"),  # has agreed nothing
-    CLOSED: (OrganisationKind.COUNTY, "21"),  # switched off
-    VENDOR: (OrganisationKind.VENDOR, None),
-    OMBUDSMAN: (OrganisationKind.SUPERVISOR, None),
-}
-TAMPERE, TURKU = "837", "853"
-P01, P09 = "county-benefit-case", "kela-case-request"
-CASEWORK = ("case:read", "matter:write", "record:write", "consent:write")
-AUDIT = ("ledger:read",)
-SYSTEMS = {
-    "kela": (KELA, CASEWORK),
-    "pirha": (PIRHA, CASEWORK),
-    "varha": (VARHA, CASEWORK),
-    "helsinki": (HELSINKI, CASEWORK),
-    "newcomer": (NEWCOMER, CASEWORK),
-    "vendor": (VENDOR, CASEWORK),
-    "kela-dpo": (KELA, AUDIT),
-    "pirha-dpo": (PIRHA, AUDIT),
-    "varha-dpo": (VARHA, AUDIT),
-    "ombudsman": (OMBUDSMAN, AUDIT),
-}
-WORKER = {"id": "w-1", "name": "Päivi Virkailija-Salanimi", "role": "social-care-professional", "unit": "Hervannan aikuissosiaalityö"}
-CLERK = {"id": "k-1", "name": "Kalle Käsittelijä-Salanimi", "role": "kela-benefit-officer", "unit": "Kela Tampere"}
-AUDITOR = {"id": "t-1", "name": "Tiina Tietosuoja-Salanimi", "role": "data-protection-officer", "unit": "Tietosuoja"}
-OFFICERS = {KELA: CLERK}
-RUN = {"kind": "process", "id": "batch-7", "name": "Yöajo", "responsibleUnit": "Kela, perustoimeentulotuki"}
-
-_HELSINKI = zoneinfo.ZoneInfo("Europe/Helsinki")
-_CHECK = "0123456789ABCDEFHJKLMNPRSTUVWXY"
-_UUID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_RANDOM = re.compile(f'{_UUID.pattern}|"sum":"[0-9a-f]{{16}}"')  # may look like anything
-_PUBLIC = re.compile("/v1/(purposes|problems)|/.well-known/")
-
-
-def today() -> dt.date:
-    """The day in Finland, as the server counts it."""
-    return dt.datetime.now(_HELSINKI).date()
-
-
-def now_text(**ahead: int) -> str:
-    """A moment from now as RFC 3339 in UTC."""
-    return (dt.datetime.now(dt.UTC) + dt.timedelta(**ahead)).isoformat(timespec="seconds")
-
-
-def hetu_of(number: int, sign: str = "-") -> str:
-    """The number-th personal identity code of the test range with that century sign."""
-    birth = f"{number % 28 + 1:02d}{number // 28 % 12 + 1:02d}{number // 336 % 60 + 30:02d}"
-    individual = f"{900 + number // 20160 % 100}"
-    return f"{birth}{sign}{individual}{_CHECK[int(birth + individual) % 31]}"
+_RANDOM = re.compile('[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|"sum":"[0-9a-f]{16}"')  # may look like anything
 
 
 @dataclass
@@ -107,113 +81,6 @@ class Told:
         spellings = {s for text in self.texts for s in (text.lower(), json.dumps(text)[1:-1].lower())}
         shaped = [line for line in lowered.splitlines() if looks_like_hetu(_RANDOM.sub("", line))]
         return [text for text in spellings if text in lowered] + shaped
-
-
-class System:
-    """A registered system of one organisation: a token of its own, a proof on every call."""
-
-    def __init__(self, live: "Live", client_id: str, scopes: tuple[str, ...], officer: Mapping[str, str] | None) -> None:
-        self.live = live
-        self.client_id = client_id
-        self.organisation = live.clients[client_id]
-        self.officer = officer or OFFICERS.get(self.organisation, WORKER)
-        access = Access(issuer=live.url, client_id=client_id, key=live.keys[client_id], scopes=scopes, officer=officer)
-        self.auth = SaumaAuth(access)
-        self.http = httpx.Client(base_url=live.url, auth=self.auth, timeout=30, event_hooks={"response": [judged]})
-        live.opened.append(self.http)
-
-    def get(self, path: str, **headers: str) -> httpx.Response:
-        return self.http.get(path, headers=headers)
-
-    def put(self, path: str, body: Any, *, key: str | None = None, **headers: str) -> httpx.Response:
-        return self._write("PUT", path, body, key, headers)
-
-    def post(self, path: str, body: Any, *, key: str | None = None, **headers: str) -> httpx.Response:
-        return self._write("POST", path, body, key, headers)
-
-    def _write(self, method: str, path: str, body: Any, key: str | None, headers: dict[str, str]) -> httpx.Response:
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        return self.http.request(method, path, json=body, headers={"Idempotency-Key": key or uuid.uuid4().hex, **named})
-
-    def deposit(self, resource: str, hetu: str, fields: Mapping[str, Any], **members: Any) -> uuid.UUID:
-        """A record of the person, stored; `record` may name it, `revision` the one it replaces."""
-        record, revision = members.pop("record", None) or uuid.uuid4(), members.pop("revision", None)
-        headers = {} if revision is None else {"If_Match": f'"{revision}"'}
-        done = self.put(f"/v1/{resource}/{record}", record_body(hetu, fields, **({"officer": self.officer} | members)), **headers)
-        assert done.status_code == (201 if revision is None else 200), done.text
-        return record
-
-    def open_matter(self, hetu: str, reference: str | None = None, **members: Any) -> str:
-        """The caller's own open matter on the person; its case reference."""
-        reference = reference or f"ASIA-{uuid.uuid4().hex[:12]}"
-        done = self.put(f"/v1/matters/{reference}", matter_body(hetu, **({"officer": self.officer} | members)))
-        assert done.status_code == 201, done.text
-        return reference
-
-    def query(self, hetu: str, reference: str, **members: Any) -> httpx.Response:
-        """The main job; `members` replace or, as None, remove members of the body."""
-        headers = members.pop("headers", {})
-        body = query_body(hetu, reference, **({"officer": self.officer} | members))
-        return self.http.post("/v1/case-queries", json=body, headers=headers)
-
-    def audit_session(self, **members: Any) -> str:
-        """The id of an open audit session."""
-        done = self.post("/v1/audit-sessions", audit_body(**({"officer": AUDITOR} | members)))
-        assert done.status_code == 201, done.text
-        return str(done.json()["id"])
-
-    def entry(self, entry: str, session: str | None = None) -> httpx.Response:
-        """One ledger entry, as this auditor sees it."""
-        session = session or self.audit_session()
-        return self.get(f"/v1/ledger/entries/{entry}", **{"Sauma-Audit-Session": session})
-
-
-def without_nones(members: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in members.items() if value is not None}
-
-
-def record_body(hetu: str, fields: Mapping[str, Any], **members: Any) -> dict[str, Any]:
-    return without_nones(
-        {
-            "subject": {"hetu": hetu},
-            "caseReference": "DNRO-2026:1",
-            "retainUntil": f"{today().year + 5}-12-31",
-            "fields": fields,
-        }
-        | members
-    )
-
-
-def matter_body(hetu: str, **members: Any) -> dict[str, Any]:
-    stated = {"subject": {"hetu": hetu}, "kind": "supplementary-assistance", "openedAt": today().isoformat(), "state": "open", "unit": "Hervanta"}
-    return without_nones(stated | members)
-
-
-def query_body(hetu: str, reference: str, **members: Any) -> dict[str, Any]:
-    return without_nones({"purpose": P01, "caseReference": reference, "subject": {"hetu": hetu}} | members)
-
-
-def audit_body(**members: Any) -> dict[str, Any]:
-    return without_nones({"auditPurpose": "supervision", "dossier": "DOS-2026:77", "until": now_text(hours=2)} | members)
-
-
-def judged(answer: httpx.Response) -> None:
-    """What holds of every answer, whatever was asked."""
-    answer.read()
-    place = f"{answer.request.method} {answer.url.path} → {answer.status_code} {answer.text}"
-    assert answer.status_code != 500, place
-    assert _UUID.fullmatch(answer.headers["sauma-request-id"]), place
-    assert re.fullmatch(r"[0-9]+\.[0-9]+\.[0-9]+", answer.headers["api-version"]), place
-    assert "server" not in answer.headers, place
-    assert len(answer.headers.get_list("content-type")) == 1, place
-    if not _PUBLIC.match(answer.url.path) or answer.status_code >= 400:
-        assert answer.headers["cache-control"] == "no-store", place
-    challenge = answer.headers.get("www-authenticate", "")
-    if answer.status_code >= 400 and "/oauth/" not in answer.url.path and not (answer.status_code in {400, 401} and challenge):
-        assert answer.headers["content-type"] == "application/problem+json", place
-        problem = answer.json()
-        assert problem["status"] == answer.status_code, place
-        assert problem["type"].endswith(f"/v1/problems/{problem['code']}"), place
 
 
 class Live:
@@ -253,7 +120,8 @@ class Live:
             self._process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, cwd=self.home)
         deadline = time.monotonic() + 60
         while not self._ready():
-            assert self._process.poll() is None and time.monotonic() < deadline, self.log.read_text()
+            assert self._process.poll() is None, self.log.read_text()
+            assert time.monotonic() < deadline, self.log.read_text()
             time.sleep(0.05)
 
     def _ready(self) -> bool:
@@ -282,8 +150,12 @@ class Live:
         for name, (organisation, _) in SYSTEMS.items():
             self._new_key(name, organisation)
         agreed = [(KELA, county, P01) for county in (PIRHA, VARHA)] + [(county, KELA, P09) for county in (PIRHA, VARHA)]
-        agreements = [_agreement(*parties) for parties in agreed] + [_agreement(KELA, HELSINKI, P01, max_months=3, per_person_day=2)]
-        controllers = [o for o, (kind, _) in ORGANISATIONS.items() if kind in {OrganisationKind.KELA, OrganisationKind.COUNTY}]
+        agreements = [_agreement(*parties) for parties in agreed] + [
+            _agreement(KELA, HELSINKI, P01, max_months=3, per_person_day=2)
+        ]
+        controllers = [
+            o for o, (kind, _) in ORGANISATIONS.items() if kind in {OrganisationKind.KELA, OrganisationKind.COUNTY}
+        ]
         self._enrol(
             organisations=tuple(
                 EnrolledOrganisation(id=o, kind=kind, name=Text(fi=o, sv=o, en=o), area_code=area, active=o != CLOSED)
@@ -295,11 +167,15 @@ class Live:
             decoys=tuple(Decoy(controller=o, resources=("persons", "decisions")) for o in controllers),
         )
 
-    def new_system(self, organisation: str, scopes: tuple[str, ...] = CASEWORK, *, officer: Mapping[str, str] | None = None) -> System:
+    def new_system(
+        self, organisation: str, scopes: tuple[str, ...] = CASEWORK, *, officer: Mapping[str, str] | None = None
+    ) -> System:
         """One more system of an organisation, for a test that changes what stands of it."""
         name = f"extra-{uuid.uuid4().hex[:8]}"
         self._new_key(name, organisation)
-        self._enrol(clients=(EnrolledClient(id=name, organisation=organisation, scopes=scopes),), keys=(self._public(name),))
+        self._enrol(
+            clients=(EnrolledClient(id=name, organisation=organisation, scopes=scopes),), keys=(self._public(name),)
+        )
         return System(self, name, scopes, officer)
 
     def system(self, name: str, *scopes: str, officer: Mapping[str, str] | None = None) -> System:
@@ -353,10 +229,31 @@ class Live:
     def client_of_both(self, *, municipality: str | None = TAMPERE, sign: str = "-", **person: Any) -> str:
         """Someone with a benefit case at Kela: person, decision, calculation and housing costs of this month."""
         hetu, kela = self.person(sign), self.system("kela")
-        fields = {"name": f"Aino Salanimi {hetu[:6]}", "hetu": hetu, "homeMunicipality": municipality, "serviceLanguage": "fi", "turvakielto": False, "contactPhone": "+358401234567"}
+        fields = {
+            "name": f"Aino Salanimi {hetu[:6]}",
+            "hetu": hetu,
+            "homeMunicipality": municipality,
+            "serviceLanguage": "fi",
+            "turvakielto": False,
+            "contactPhone": "+358401234567",
+        }
         kela.deposit("persons", hetu, without_nones(fields | person))
-        kela.deposit("decisions", hetu, {"id": "PTL-1", "date": today().isoformat(), "type": "granted", "amount": "412.30", "reasons": "Salainen perustelu"})
-        kela.deposit("calculations", hetu, {"basicAmount": "593.55", "result": "-412.30", "assets": [{"class": "deposit", "sum": "10.00"}]})
+        kela.deposit(
+            "decisions",
+            hetu,
+            {
+                "id": "PTL-1",
+                "date": today().isoformat(),
+                "type": "granted",
+                "amount": "412.30",
+                "reasons": "Salainen perustelu",
+            },
+        )
+        kela.deposit(
+            "calculations",
+            hetu,
+            {"basicAmount": "593.55", "result": "-412.30", "assets": [{"class": "deposit", "sum": "10.00"}]},
+        )
         kela.deposit("housing-costs", hetu, {"actual": "700.00", "accepted": "650.00"})
         self.told.texts.add(str(fields["name"]))
         return hetu
@@ -365,7 +262,11 @@ class Live:
         """Someone with a case at a county: person, own decision and plan."""
         hetu = hetu or self.person()
         county.deposit("persons", hetu, {"name": "Veikko Salanimi", "serviceLanguage": "sv"})
-        county.deposit("county-decisions", hetu, {"kind": "supplementary", "item": "silmälasit", "amount": "80.00", "date": today().isoformat()})
+        county.deposit(
+            "county-decisions",
+            hetu,
+            {"kind": "supplementary", "item": "silmälasit", "amount": "80.00", "date": today().isoformat()},
+        )
         county.deposit("plans", hetu, {"exists": True, "reviewedAt": today().isoformat()})
         return hetu
 
@@ -383,7 +284,9 @@ def unpadded(text: str) -> bytes:
     return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
 
 
-def _agreement(discloser: str, receiver: str, purpose: str, *, max_months: int = 12, per_person_day: int = 50) -> EnrolledAgreement:
+def _agreement(
+    discloser: str, receiver: str, purpose: str, *, max_months: int = 12, per_person_day: int = 50
+) -> EnrolledAgreement:
     return EnrolledAgreement(
         id=uuid.uuid4(),
         discloser=discloser,
@@ -396,7 +299,9 @@ def _agreement(discloser: str, receiver: str, purpose: str, *, max_months: int =
 
 
 @pytest.fixture(scope="session")
-def live(new_database: Callable[..., Database], _template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+def live(
+    new_database: Callable[..., Database], _template: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Live]:
     """The server for the whole session; its log is searched when it has stopped."""
     running = Live(new_database(_template), tmp_path_factory.mktemp("live"))
     running.told.texts |= {WORKER["name"], CLERK["name"], AUDITOR["name"], WORKER["unit"], RUN["name"]}
@@ -408,7 +313,8 @@ def live(new_database: Callable[..., Database], _template: str, tmp_path_factory
         running.stop()
     log = running.log.read_bytes()
     lines = [line for line in log.splitlines() if line.startswith(b"{")]
-    assert lines and all(verify_line(line) for line in lines)
+    assert lines
+    assert all(verify_line(line) for line in lines)
     assert running.told.found_in(log) == []
     assert running.told.found_in(log + WORKER["name"].encode()) == [WORKER["name"].lower()]  # the search does find
 

@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from live import Live, judged
+from live import Live
+from systems import judged
 
 MARKER = "Kätketty7Merkki"
 ASCII_MARKER = "Katketty7Merkki"
@@ -33,7 +34,9 @@ class Wire:
         self._live = live
 
     def send(self, sent: Sent) -> httpx.Response:
-        body = sent.body if isinstance(sent.body, bytes) else b"" if sent.body is None else json.dumps(sent.body).encode()
+        body = (
+            sent.body if isinstance(sent.body, bytes) else b"" if sent.body is None else json.dumps(sent.body).encode()
+        )
         headers: dict[str, str | None] = {"Content-Type": "application/json", "Idempotency-Key": uuid.uuid4().hex}
         if sent.system is not None:
             headers |= self._credentials(sent)

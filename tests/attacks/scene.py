@@ -20,7 +20,7 @@ import asyncpg
 import msgspec
 
 from databases import Database
-from live import KELA, P01, PIRHA, TAMPERE, hetu_of, today
+from asks import KELA, P01, PIRHA, TAMPERE, hetu_of, today
 from sauma import settings as told
 from sauma.app import open_world
 from sauma.core.canonical import canonical_bytes, digest

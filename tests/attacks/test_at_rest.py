@@ -16,7 +16,7 @@ import pytest
 
 from attacks.scene import WORKER, Case, Scene, open_scene
 from databases import Database
-from live import KELA, PIRHA, TAMPERE, today
+from asks import KELA, PIRHA, TAMPERE, today
 from sauma.core.people import PersonIdentifier
 from sauma.exchange.matters import Telling, inform
 from sauma.exchange.subjects import IdentifierChange, change_identifier

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from attacks.scene import TOLD, Attempt, Case, Scene, append, read
-from live import KELA, PIRHA
+from asks import KELA, PIRHA
 from sauma.core.decision import Form
 from sauma.core.errors import Unavailable
 from sauma.core.evidence import ManifestRow

@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from attacks.scene import DECIDED, WORKER, Case, Scene
-from live import KELA
+from asks import KELA
 from sauma.core.disclosure import Receipt, Sealed
 from sauma.core.errors import BadRequest, Unavailable
 from sauma.core.evidence import Claim

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from attacks.scene import Case, Scene
-from live import KELA, P01, TAMPERE, today
+from asks import KELA, P01, TAMPERE, today
 from sauma.core.decision import PROTECTED_PATHS, RESOURCE_OF, Form
 from sauma.core.evidence import unbase64url
 from sauma.core.matters import Months

@@ -15,7 +15,7 @@ import asyncpg
 import pytest
 
 from attacks.scene import DECIDED, WORKER, Scene, append, read
-from live import PIRHA
+from asks import PIRHA
 from sauma.exchange.append import ProofReplayed, Refused
 from sauma.exchange.deposit import put_record
 from sauma.store import migrate

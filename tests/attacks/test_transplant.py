@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from attacks.scene import DECIDED, TOLD, Case, Scene
-from live import KELA, PIRHA, today
+from asks import KELA, PIRHA, today
 from sauma.core.errors import Unavailable
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

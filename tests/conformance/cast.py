@@ -50,6 +50,7 @@ class Register(Protocol):
     ) -> None: ...
     async def key_lost(self, controller: str, index: bytes) -> None: ...
     async def entry_aged(self, receipt: Receipt, by: dt.timedelta) -> Receipt: ...
+    async def session_over(self, session: uuid.UUID) -> None: ...
     async def leaves(self, organisation: str) -> list[dict[str, object]]: ...
     async def unit_of(self, controller: str, index: bytes) -> tuple[bool, str]: ...
 
@@ -120,7 +121,7 @@ class Cast:
         await self.matter()
         return await self.deposit("decisions", {"amount": "412.30", "date": self.day})
 
-    async def deposit(
+    async def deposit(  # noqa: PLR0913  # each argument is one fact of a test's sentence
         self,
         resource: str,
         fields: dict[str, object],
@@ -136,7 +137,7 @@ class Cast:
         await put_record(self.world, self.call(controller), deposit, WORKER)
         return deposit.id
 
-    def record(
+    def record(  # noqa: PLR0913  # the same
         self,
         resource: str,
         fields: dict[str, object],
@@ -197,10 +198,10 @@ class Cast:
         )
         return await inform(self.world, self.call(by), telling)
 
-    async def changed(self, old: PersonIdentifier, new: PersonIdentifier, reason: str, *, by: str | None = None) -> Done:
-        change = IdentifierChange(
-            old=old, new=new, reason=reason, effective_at=self.world.clock(), officer=WORKER
-        )
+    async def changed(
+        self, old: PersonIdentifier, new: PersonIdentifier, reason: str, *, by: str | None = None
+    ) -> Done:
+        change = IdentifierChange(old=old, new=new, reason=reason, effective_at=self.world.clock(), officer=WORKER)
         return await change_identifier(self.world, self.call(by or self.kela), change)
 
     def query(self, **asked: object) -> CaseQuery:

@@ -94,6 +94,10 @@ class MemoryRegister:
         self.state.ledger[receipt.entry] = msgspec.structs.replace(row, recorded_at=row.recorded_at - by)
         return aged(receipt, by)
 
+    async def session_over(self, session: uuid.UUID) -> None:
+        row = self.state.sessions[session]
+        self.state.sessions[session] = msgspec.structs.replace(row, until=self._memory.clock())
+
     async def leaves(self, organisation: str) -> list[dict[str, object]]:
         return [row.leaf for row in self.state.ledger.values() if row.leaf["organisation"] == organisation]
 
@@ -123,7 +127,9 @@ class PostgresRegister:
             )
             decoy = uuid.uuid4()
             await self._do(
-                "insert into exchange.subject (id, controller, canonical, seed) values ($1, $2, $1, '\\x00')", decoy, name
+                "insert into exchange.subject (id, controller, canonical, seed) values ($1, $2, $1, '\\x00')",
+                decoy,
+                name,
             )
             await self._do("insert into exchange.subject_basis (subject) values ($1)", decoy)
             await self._do("insert into exchange.decoy (controller, subject) values ($1, $2)", name, decoy)
@@ -147,7 +153,9 @@ class PostgresRegister:
         )
 
     async def agreement_allows(self, receiver: str, *, per_person_day: int) -> None:
-        await self._do("update registry.agreement set per_person_day = $2 where receiver = $1", receiver, per_person_day)
+        await self._do(
+            "update registry.agreement set per_person_day = $2 where receiver = $1", receiver, per_person_day
+        )
 
     async def client_suspended(self, client: str) -> None:
         await self._do("update registry.client set active = false where id = $1", client)
@@ -194,6 +202,9 @@ class PostgresRegister:
             )
             await self._do(f"alter table {partition} enable always trigger immutable_row")
         return aged(receipt, by)
+
+    async def session_over(self, session: uuid.UUID) -> None:
+        await self._do("update ledger.audit_session set until = clock_timestamp() where id = $1", session)
 
     async def leaves(self, organisation: str) -> list[dict[str, object]]:
         rows = await self._superuser.fetch(

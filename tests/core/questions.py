@@ -101,7 +101,12 @@ def _question(purpose: str, caller: Organisation, discloser: Organisation, role:
     officer = Officer(kind=OfficerKind.PERSON, id="o-1", name="Olli Virkailija", role=role, unit="Aikuissosiaalityö")
     client = Client(id="system", organisation=caller.id, version=1)
     known = Caller(
-        client=client, scopes=frozenset({"case:read"}), token_id="t", assertion_digest=bytes(32), claims=(), officer=None
+        client=client,
+        scopes=frozenset({"case:read"}),
+        token_id="t",
+        assertion_digest=bytes(32),
+        claims=(),
+        officer=None,
     )
     return Question(
         ask=Ask(

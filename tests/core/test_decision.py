@@ -131,6 +131,10 @@ TWO_FACTS: dict[str, tuple[Question, Reason]] = {
         but(P01, ("facts/agreement/max_months", 3), ("ask/period", months("2026-08", "2026-11"))),
         R.WINDOW_EXCEEDED,
     ),
+    "no agreement widens the window": (
+        but(P01, ("facts/agreement/max_months", 99), ("ask/period", months("2025-11", "2026-11"))),
+        R.WINDOW_EXCEEDED,
+    ),
     "only masked fields are asked": (masked(P01), R.PROTECTED_PERSON),
     "only masked fields are asked of a county": (masked(P09), R.PROTECTED_PERSON),
 }
@@ -210,7 +214,10 @@ def test_of_two_faults_the_earlier_is_said(number: str) -> None:
     question = but(
         BUILT[number],
         ("ask/fields", ("decision.reasons", "person.homeMunicipality")),
-        ("ask/necessity", {"decision.reasons": "decision-reasons-review", "person.homeMunicipality": "competence-check"}),
+        (
+            "ask/necessity",
+            {"decision.reasons": "decision-reasons-review", "person.homeMunicipality": "competence-check"},
+        ),
     )
     assert question.answer == "permit"
     of_the_other_purpose = "told" if number == "P01" else "competence"

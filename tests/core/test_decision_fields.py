@@ -32,7 +32,9 @@ MASKED = {"person.homeMunicipality", "contact.phone", "contact.address"}
 
 
 def asking(question: Question, *paths: str, justified: bool = True) -> Question:
-    necessity = {path: necessity_for(path) for path in paths if justified and column(NUMBER[question.ask.purpose])[path] == "o"}
+    necessity = {
+        path: necessity_for(path) for path in paths if justified and column(NUMBER[question.ask.purpose])[path] == "o"
+    }
     return but(question, ("ask/fields", paths), ("ask/necessity", necessity))
 
 
@@ -151,7 +153,10 @@ def test_protection_masks_where_the_person_can_be_found_and_leaves_the_flag() ->
     guarded = but(asked, ("facts/headers", (GUARDED["persons"],))).decide()
     assert isinstance(guarded, Permit)
     assert in_person(guarded) == {"person.name", "person.turvakielto"}
-    assert {w.field for w in guarded.withheld if w.reason == "protected"} == {"person.homeMunicipality", "contact.phone"}
+    assert {w.field for w in guarded.withheld if w.reason == "protected"} == {
+        "person.homeMunicipality",
+        "contact.phone",
+    }
 
 
 def test_a_protected_person_named_in_a_record_masks_that_record() -> None:

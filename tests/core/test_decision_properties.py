@@ -87,7 +87,9 @@ def questions(draw: st.DrawFn, *, paths: st.SearchStrategy[str] = ANY_PATH, odd:
         ("ask/limit", draw(st.integers(1, 9))),
         ("facts/headers", draw(headers())),
     )
-    for path in sorted(draw(st.sets(st.sampled_from(sorted(ODD)), max_size=odd)), key=lambda p: p.count("/"), reverse=True):
+    for path in sorted(
+        draw(st.sets(st.sampled_from(sorted(ODD)), max_size=odd)), key=lambda p: p.count("/"), reverse=True
+    ):
         question = but(question, (path, draw(ODD[path])))
     return number, question
 

@@ -8,8 +8,10 @@ from typing import Any
 import httpx
 import pytest
 
-from live import PIRHA, WORKER, Live, System, matter_body, now_text
+from asks import PIRHA, WORKER, matter_body, now_text
+from live import Live
 from sauma.client.auth import AccessRefusedError
+from systems import System
 
 
 def signed(system: System, method: str, path: str) -> dict[str, str]:
@@ -40,12 +42,22 @@ def test_a_stranger_is_told_how_to_come_in_and_nothing_else(live: Live) -> None:
     assert (issuer["issuer"], issuer["token_endpoint"]) == (live.url, f"{live.url}/oauth/token")
 
 
-@pytest.mark.parametrize(("method", "path"), [("GET", "/v1/disclosures"), ("POST", "/v1/case-queries"), ("PUT", "/v1/publication-states/plans")])
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("GET", "/v1/disclosures"), ("POST", "/v1/case-queries"), ("PUT", "/v1/publication-states/plans")],
+)
 def test_a_proof_is_good_for_one_request(live: Live, method: str, path: str) -> None:
     pirha, hetu = live.new_system(PIRHA), live.person()
-    body: Any = {"POST": {"purpose": "curiosity", "caseReference": "A-1", "subject": {"hetu": hetu}, "officer": WORKER}, "PUT": {"status": "current", "currentAsOf": now_text()}, "GET": None}[method]
+    body: Any = {
+        "POST": {"purpose": "curiosity", "caseReference": "A-1", "subject": {"hetu": hetu}, "officer": WORKER},
+        "PUT": {"status": "current", "currentAsOf": now_text()},
+        "GET": None,
+    }[method]
     headers = signed(pirha, method, path)
-    answers = [httpx.request(method, live.url + path, json=body, headers={**headers, "Idempotency-Key": uuid.uuid4().hex}) for _ in range(2)]
+    answers = [
+        httpx.request(method, live.url + path, json=body, headers={**headers, "Idempotency-Key": uuid.uuid4().hex})
+        for _ in range(2)
+    ]
     assert answers[0].status_code in {200, 201, 403}, answers[0].text
     challenged(answers[1], "invalid_dpop_proof")
 
@@ -73,9 +85,18 @@ def wrong_credentials(live: Live) -> dict[str, tuple[dict[str, str], str]]:
         "no proof": ({"Authorization": good["Authorization"]}, "invalid_dpop_proof"),
         "another's proof": (good | {"DPoP": foreign["DPoP"]}, "invalid_dpop_proof"),
         "another's token": (good | {"Authorization": foreign["Authorization"]}, "invalid_dpop_proof"),
-        "a proof for another path": (good | {"DPoP": signed(pirha, "GET", "/v1/case-queries")["DPoP"]}, "invalid_dpop_proof"),
-        "a proof for another method": (good | {"DPoP": signed(pirha, "POST", "/v1/disclosures")["DPoP"]}, "invalid_dpop_proof"),
-        "a proof without the token's hash": (good | {"DPoP": pirha.auth._proof("GET", f"{live.url}/v1/disclosures")}, "invalid_dpop_proof"),
+        "a proof for another path": (
+            good | {"DPoP": signed(pirha, "GET", "/v1/case-queries")["DPoP"]},
+            "invalid_dpop_proof",
+        ),
+        "a proof for another method": (
+            good | {"DPoP": signed(pirha, "POST", "/v1/disclosures")["DPoP"]},
+            "invalid_dpop_proof",
+        ),
+        "a proof without the token's hash": (
+            good | {"DPoP": pirha.auth._proof("GET", f"{live.url}/v1/disclosures")},
+            "invalid_dpop_proof",
+        ),
         "two proofs in one header": (good | {"DPoP": f"{good['DPoP']}, {foreign['DPoP']}"}, "invalid_dpop_proof"),
         "widened claims": (good | {"Authorization": f"DPoP {head}.{forged}.{signature}"}, "invalid_token"),
         "no signature": (good | {"Authorization": f"DPoP {head}.{body}."}, "invalid_token"),
@@ -118,7 +139,9 @@ def test_a_suspended_system_is_out_at_its_very_next_call(live: Live) -> None:
     assert system.put(path, body, key=key).status_code == 201
     reference = system.open_matter(hetu)
     assert system.query(hetu, reference).status_code == 200
-    live.sql("update registry.client set active = false, version = version + 1 where id = $1 returning id", system.client_id)
+    live.sql(
+        "update registry.client set active = false, version = version + 1 where id = $1 returning id", system.client_id
+    )
     query = {"purpose": "county-benefit-case", "caseReference": reference, "subject": {"hetu": hetu}, "officer": WORKER}
     before = len(live.entries(system.client_id))
     for method, where, content, keyed in (
@@ -127,7 +150,10 @@ def test_a_suspended_system_is_out_at_its_very_next_call(live: Live) -> None:
         ("PUT", path, body, {"Idempotency-Key": key}),
         ("GET", "/v1/disclosures", None, {}),
     ):
-        challenged(httpx.request(method, live.url + where, json=content, headers=signed(system, method, where) | keyed), "invalid_token")
+        challenged(
+            httpx.request(method, live.url + where, json=content, headers=signed(system, method, where) | keyed),
+            "invalid_token",
+        )
     assert len(live.entries(system.client_id)) == before
     with pytest.raises(AccessRefusedError) as refused:
         system.query(hetu, reference)
@@ -148,7 +174,11 @@ def test_a_suspended_organisation_is_out_too(live: Live) -> None:
     live.sql("update registry.organisation set active = false where id = $1 returning id", system.organisation)
     try:
         headers = signed(system, "PUT", f"/v1/matters/{reference}") | {"Idempotency-Key": uuid.uuid4().hex}
-        answer = httpx.put(f"{live.url}/v1/matters/{reference}", json=matter_body(hetu, officer=WORKER, state="closed"), headers=headers)
+        answer = httpx.put(
+            f"{live.url}/v1/matters/{reference}",
+            json=matter_body(hetu, officer=WORKER, state="closed"),
+            headers=headers,
+        )
         challenged(answer, "invalid_token")
     finally:
         live.sql("update registry.organisation set active = true where id = $1 returning id", system.organisation)
@@ -171,7 +201,10 @@ def test_a_scope_that_was_not_granted_is_not_given(live: Live) -> None:
 def test_every_token_leaves_an_entry(live: Live) -> None:
     system = live.new_system(PIRHA)
     system.get("/v1/disclosures")
-    assert [(row["kind"], row["decision"]) for row in live.entries(system.client_id)] == [("admin", "token-issued"), ("read", "disclosures-listed")]
+    assert [(row["kind"], row["decision"]) for row in live.entries(system.client_id)] == [
+        ("admin", "token-issued"),
+        ("read", "disclosures-listed"),
+    ]
 
 
 OPEN = (

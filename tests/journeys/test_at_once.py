@@ -5,23 +5,26 @@ import uuid
 
 import httpx
 
-from live import PIRHA, WORKER, Live, matter_body, now_text
-from sauma.client.auth import SaumaAuth
-
-
-async def at_once(live: Live, auth: SaumaAuth, times: int, *, path: str, body: object, headers: dict[str, str]) -> list[httpx.Response]:
-    limits = httpx.Limits(max_connections=times)
-    async with httpx.AsyncClient(base_url=live.url, auth=auth, limits=limits, timeout=30) as http:
-        return list(await asyncio.gather(*(http.post(path, json=body, headers=headers) for _ in range(times))))
+from asks import PIRHA, WORKER, matter_body, now_text
+from live import Live
 
 
 async def test_thirty_two_identical_writes_have_one_effect(live: Live) -> None:
     pirha = await asyncio.to_thread(live.new_system, PIRHA)
     await asyncio.to_thread(pirha.get, "/v1/disclosures")  # the token is there before the rush
-    body = {"subject": {"hetu": live.person()}, "receivedBy": "client", "textVersion": "1", "language": "fi", "at": now_text(minutes=-1), "officer": WORKER}
+    body = {
+        "subject": {"hetu": live.person()},
+        "receivedBy": "client",
+        "textVersion": "1",
+        "language": "fi",
+        "at": now_text(minutes=-1),
+        "officer": WORKER,
+    }
     key = {"Idempotency-Key": uuid.uuid4().hex}
     before = (await asyncio.to_thread(live.sql, "select count(*) as n from exchange.prior_information"))[0]["n"]
-    answers = await at_once(live, pirha.auth, 32, path="/v1/prior-informations", body=body, headers=key)
+    async with httpx.AsyncClient(base_url=live.url, auth=pirha.auth, timeout=30) as http:
+        sent = (http.post("/v1/prior-informations", json=body, headers=key) for _ in range(32))
+        answers = await asyncio.gather(*sent)
     after = (await asyncio.to_thread(live.sql, "select count(*) as n from exchange.prior_information"))[0]["n"]
     assert after - before == 1
     done = [a for a in answers if a.status_code == 201]
@@ -45,14 +48,19 @@ async def test_one_proof_used_many_times_at_once_succeeds_once(live: Live) -> No
     reference = await asyncio.to_thread(pirha.open_matter, hetu)
     token = str(pirha.auth._token)
     body = {"purpose": "county-benefit-case", "caseReference": reference, "subject": {"hetu": hetu}, "officer": WORKER}
-    headers = {"Authorization": f"DPoP {token}", "DPoP": pirha.auth._proof("POST", f"{live.url}/v1/case-queries", token=token)}
+    headers = {
+        "Authorization": f"DPoP {token}",
+        "DPoP": pirha.auth._proof("POST", f"{live.url}/v1/case-queries", token=token),
+    }
     async with httpx.AsyncClient(base_url=live.url, timeout=30) as http:
         answers = await asyncio.gather(*(http.post("/v1/case-queries", json=body, headers=headers) for _ in range(8)))
     assert sorted(a.status_code for a in answers) == [200, *[401] * 7]
     for answer in answers:
         if answer.status_code == 401:
             assert answer.json()["error"] == "invalid_dpop_proof"
-    assert len(await asyncio.to_thread(live.entries, pirha.client_id, kind="refusal")) == 1  # the one nothing-disclosable
+    assert (
+        len(await asyncio.to_thread(live.entries, pirha.client_id, kind="refusal")) == 1
+    )  # the one nothing-disclosable
 
 
 async def test_two_first_depositors_of_one_person_make_one_person(live: Live) -> None:
@@ -61,7 +69,9 @@ async def test_two_first_depositors_of_one_person_make_one_person(live: Live) ->
     hetu = live.person()
 
     def one(number: int) -> httpx.Response:
-        return kela.put(f"/v1/matters/Z-{uuid.uuid4().hex[:8]}", matter_body(hetu, officer=kela.officer, unit=f"U{number}"))
+        return kela.put(
+            f"/v1/matters/Z-{uuid.uuid4().hex[:8]}", matter_body(hetu, officer=kela.officer, unit=f"U{number}")
+        )
 
     answers = await asyncio.gather(*(asyncio.to_thread(one, n) for n in range(6)))
     assert {a.status_code for a in answers} <= {201, 503}, [a.text for a in answers]

@@ -8,7 +8,9 @@ import uuid
 import httpx
 import pytest
 
-from live import AUDITOR, KELA, PIRHA, VARHA, WORKER, Live, System, audit_body, now_text, verified
+from asks import AUDITOR, KELA, PIRHA, VARHA, WORKER, audit_body, now_text
+from live import Live, verified
+from systems import System
 
 
 def disclosed(live: Live, system: System) -> tuple[str, str]:
@@ -21,8 +23,10 @@ def disclosed(live: Live, system: System) -> tuple[str, str]:
     return answer["disclosureId"], reference
 
 
-@pytest.mark.parametrize(("auditor", "sees"), [("pirha-dpo", True), ("kela-dpo", True), ("ombudsman", True), ("varha-dpo", False)])
-def test_an_auditor_sees_its_own_house_and_a_supervisor_all(live: Live, auditor: str, sees: bool) -> None:
+@pytest.mark.parametrize(
+    ("auditor", "sees"), [("pirha-dpo", True), ("kela-dpo", True), ("ombudsman", True), ("varha-dpo", False)]
+)
+def test_an_auditor_sees_its_own_house_and_a_supervisor_all(live: Live, auditor: str, *, sees: bool) -> None:
     entry, _ = disclosed(live, live.system("pirha"))
     answer = live.system(auditor).entry(entry)
     assert (answer.status_code == 200) is sees, answer.text
@@ -55,7 +59,10 @@ def test_a_session_ends(live: Live) -> None:
     dpo = live.system("pirha-dpo")
     session = dpo.audit_session()
     assert dpo.entry(entry, session).status_code == 200
-    live.sql("update ledger.audit_session set until = now() - interval '1 second' where id = $1 returning id", uuid.UUID(session))
+    live.sql(
+        "update ledger.audit_session set until = now() - interval '1 second' where id = $1 returning id",
+        uuid.UUID(session),
+    )
     assert dpo.entry(entry, session).status_code == 403
 
 
@@ -82,11 +89,16 @@ def test_both_parties_list_a_disclosure_each_in_its_role(live: Live) -> None:
     pirha, kela = live.new_system(PIRHA), live.system("kela")
     entry, reference = disclosed(live, pirha)
     received = pirha.get(f"/v1/disclosures?caseReference={reference}").json()
-    assert [(d["id"], d["role"], d["discloser"], d["receiver"], d["caseReference"]) for d in received["disclosures"]] == [(entry, "receiver", KELA, PIRHA, reference)]
+    assert [
+        (d["id"], d["role"], d["discloser"], d["receiver"], d["caseReference"]) for d in received["disclosures"]
+    ] == [(entry, "receiver", KELA, PIRHA, reference)]
     verified(live, received["disclosures"][0]["receipt"])
     verified(live, received["receipt"])
     given = kela.get(f"/v1/disclosures/{entry}").json()
-    assert (given["role"], given["caseReference"]) == ("discloser", None)  # the receiver's diary number stays the receiver's
+    assert (given["role"], given["caseReference"]) == (
+        "discloser",
+        None,
+    )  # the receiver's diary number stays the receiver's
     assert reference not in json.dumps(given)
     listed = kela.get("/v1/disclosures?role=discloser&limit=100").json()
     assert all(d["role"] == "discloser" for d in listed["disclosures"])
@@ -103,7 +115,9 @@ def test_a_case_references_disclosures_are_found_by_it_alone(live: Live) -> None
         found = pirha.get(f"/v1/disclosures?caseReference={named}").json()["disclosures"]
         assert [d["id"] for d in found] == [entry]
     assert pirha.get("/v1/disclosures?caseReference=NONE-1").json()["disclosures"] == []
-    assert live.system("kela").get(f"/v1/disclosures?role=discloser&caseReference={reference}").json()["disclosures"] == []
+    assert (
+        live.system("kela").get(f"/v1/disclosures?role=discloser&caseReference={reference}").json()["disclosures"] == []
+    )
 
 
 def test_a_list_is_paged_and_its_cursor_is_its_own(live: Live) -> None:
@@ -148,13 +162,19 @@ def test_the_receiver_says_what_became_of_the_copy(live: Live, extent: str) -> N
         body["purpose"] = "county-benefit-case"
     done = pirha.post(f"/v1/disclosures/{entry}/erasures", body)
     assert (done.status_code, done.json()["extent"]) == (201, extent)
-    rows = live.sql("select kind, decision, refers from ledger.entry where id = $1", uuid.UUID(done.json()["receipt"]["entryId"]))
+    rows = live.sql(
+        "select kind, decision, refers from ledger.entry where id = $1", uuid.UUID(done.json()["receipt"]["entryId"])
+    )
     assert rows == [{"kind": "erasure", "decision": extent, "refers": uuid.UUID(entry)}]
 
 
 @pytest.mark.parametrize(
     ("members", "pointer"),
-    [({"extent": "other-purpose"}, "/purpose"), ({"extent": "erased", "purpose": "county-benefit-case"}, "/purpose"), ({"extent": "other-purpose", "purpose": "fun"}, "/purpose")],
+    [
+        ({"extent": "other-purpose"}, "/purpose"),
+        ({"extent": "erased", "purpose": "county-benefit-case"}, "/purpose"),
+        ({"extent": "other-purpose", "purpose": "fun"}, "/purpose"),
+    ],
 )
 def test_only_another_purpose_is_named_and_only_a_known_one(live: Live, members: dict[str, str], pointer: str) -> None:
     pirha = live.system("pirha")
@@ -166,7 +186,9 @@ def test_only_the_receiver_attests(live: Live) -> None:
     entry, _ = disclosed(live, live.system("pirha"))
     for name in ("kela", "varha"):
         system = live.system(name)
-        answer = system.post(f"/v1/disclosures/{entry}/erasures", {"extent": "erased", "at": now_text(), "officer": system.officer})
+        answer = system.post(
+            f"/v1/disclosures/{entry}/erasures", {"extent": "erased", "at": now_text(), "officer": system.officer}
+        )
         assert (answer.status_code, answer.json()["code"]) == (404, "not-found")
 
 

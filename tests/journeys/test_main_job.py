@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from live import CLERK, KELA, P09, PIRHA, RUN, WORKER, Live, now_text, today, verified
+from asks import CLERK, KELA, P09, PIRHA, RUN, WORKER, now_text, today
+from live import Live, verified
 
 VECTORS = pathlib.Path(__file__).parents[1] / "vectors" / "field-matrix.csv"
 MATRIX = list(csv.DictReader(VECTORS.read_text(encoding="utf-8").splitlines()))
@@ -66,11 +67,21 @@ def test_an_auditor_recomputes_the_receipt_from_the_leaf(live: Live) -> None:
     expected = base64.b64encode(hashlib.sha256(b"\x00" + leaf).digest()).decode()
     assert body["receipt"]["leafHash"] == entry["leafHash"] == f"sha-256=:{expected}:"
     told = json.loads(leaf)
-    assert (told["kind"], told["decision"], told["organisation"], told["counterparty"]) == ("disclosure", "permit", PIRHA, KELA)
+    assert (told["kind"], told["decision"], told["organisation"], told["counterparty"]) == (
+        "disclosure",
+        "permit",
+        PIRHA,
+        KELA,
+    )
     manifest = json.loads(entry["manifest"])
-    assert base64.urlsafe_b64encode(hashlib.sha256(entry["manifest"].encode()).digest()).decode().rstrip("=") == told["manifest"]
+    assert (
+        base64.urlsafe_b64encode(hashlib.sha256(entry["manifest"].encode()).digest()).decode().rstrip("=")
+        == told["manifest"]
+    )
     assert {(row[0], row[1]) for row in manifest} == {(r["resource"], r["id"]) for r in body["records"]}
-    assert set(entry["fields"]) == {p for p in column("P01", "R") if p.split(".")[0] in {"person", "decision", "calculation", "worker"}}
+    assert set(entry["fields"]) == {
+        p for p in column("P01", "R") if p.split(".")[0] in {"person", "decision", "calculation", "worker"}
+    }
     assert entry["payload"]["officer"] == {"kind": "person", **WORKER}
     assert entry["payload"]["caseReference"] == reference
     for secret in (hetu, WORKER["name"], reference):
@@ -84,7 +95,14 @@ def test_kela_needs_prior_information_before_it_asks_a_county(live: Live) -> Non
     reference = kela.open_matter(hetu, kind="basic-assistance")
     early = kela.query(hetu, reference, purpose=P09, controller=PIRHA)
     assert (early.status_code, early.json()["code"]) == (403, "prior-information-missing")
-    told = {"subject": {"hetu": hetu}, "receivedBy": "client", "textVersion": "2026-1", "language": "fi", "at": now_text(minutes=-1), "officer": CLERK}
+    told = {
+        "subject": {"hetu": hetu},
+        "receivedBy": "client",
+        "textVersion": "2026-1",
+        "language": "fi",
+        "at": now_text(minutes=-1),
+        "officer": CLERK,
+    }
     recorded = kela.post("/v1/prior-informations", told)
     assert recorded.status_code == 201, recorded.text
     answer = kela.query(hetu, reference, purpose=P09, controller=PIRHA)
@@ -109,7 +127,14 @@ def test_prior_information_of_another_person_or_organisation_does_not_count(live
     hetu = live.known_at_county(pirha)
     reference = kela.open_matter(hetu, kind="basic-assistance")
     for system, subject in ((kela, live.person()), (varha, hetu)):
-        told = {"subject": {"hetu": subject}, "receivedBy": "client", "textVersion": "2026-1", "language": "fi", "at": now_text(minutes=-1), "officer": system.officer}
+        told = {
+            "subject": {"hetu": subject},
+            "receivedBy": "client",
+            "textVersion": "2026-1",
+            "language": "fi",
+            "at": now_text(minutes=-1),
+            "officer": system.officer,
+        }
         assert system.post("/v1/prior-informations", told).status_code == 201
     assert kela.query(hetu, reference, purpose=P09, controller=PIRHA).json()["code"] == "prior-information-missing"
 
@@ -117,7 +142,12 @@ def test_prior_information_of_another_person_or_organisation_does_not_count(live
 def test_only_the_fields_asked_for_leave_and_optional_ones_with_a_necessity(live: Live) -> None:
     hetu, pirha = live.client_of_both(), live.system("pirha")
     reference = pirha.open_matter(hetu)
-    asked = pirha.query(hetu, reference, fields=["decision.amount", "housing.accepted"], necessity={"housing.accepted": "housing-costs-assessment"})
+    asked = pirha.query(
+        hetu,
+        reference,
+        fields=["decision.amount", "housing.accepted"],
+        necessity={"housing.accepted": "housing-costs-assessment"},
+    )
     assert by_resource(asked.json()) == {"decisions": {"amount": "412.30"}, "housing-costs": {"accepted": "650.00"}}
     entry = live.system("kela-dpo").entry(asked.json()["disclosureId"]).json()
     assert entry["fields"] == ["decision.amount", "housing.accepted"]
@@ -160,7 +190,10 @@ def test_a_cursor_is_worthless_for_another_question(live: Live) -> None:
     reference = pirha.open_matter(hetu)
     cursor = pirha.query(hetu, reference, limit=1).json()["nextCursor"]
     elsewhere = pirha.open_matter(other)
-    for answer in (pirha.query(other, elsewhere, limit=1, cursor=cursor), pirha.query(hetu, reference, limit=1, cursor=cursor[:-2] + "AA")):
+    for answer in (
+        pirha.query(other, elsewhere, limit=1, cursor=cursor),
+        pirha.query(hetu, reference, limit=1, cursor=cursor[:-2] + "AA"),
+    ):
         assert (answer.status_code, answer.json()["code"]) == (410, "cursor-expired")
 
 
@@ -226,7 +259,9 @@ def test_the_officer_may_stand_in_token_body_or_both(live: Live, place: str) -> 
     system = live.system("pirha", "case:read", officer=WORKER) if place != "body" else pirha
     answer = system.query(hetu, reference, officer=None if place == "token" else WORKER)
     assert answer.status_code == 200, answer.text
-    assert live.system("pirha-dpo").entry(answer.json()["disclosureId"]).json()["payload"]["officer"]["id"] == WORKER["id"]
+    assert (
+        live.system("pirha-dpo").entry(answer.json()["disclosureId"]).json()["payload"]["officer"]["id"] == WORKER["id"]
+    )
 
 
 def test_two_different_officers_are_refused(live: Live) -> None:
@@ -247,8 +282,18 @@ def test_an_unattended_run_may_deposit_but_not_ask(live: Live) -> None:
 def test_records_that_stay_hidden_cut_no_page_short(live: Live) -> None:
     hetu, pirha, kela = live.person(), live.system("pirha"), live.system("kela")
     for _ in range(3):  # three whose only asked field is masked, then one that leaves
-        kela.deposit("persons", hetu, {"name": "Aino Salanimi", "homeMunicipality": "837", "turvakielto": True, "contactPhone": "+358401234567"}, record=uuid.UUID(int=uuid.uuid4().int >> 8))
-    last = kela.deposit("decisions", hetu, {"date": today().isoformat(), "amount": "3.00"}, record=uuid.UUID(int=uuid.uuid4().int | 0xFF << 120))
+        kela.deposit(
+            "persons",
+            hetu,
+            {"name": "Aino Salanimi", "homeMunicipality": "837", "turvakielto": True, "contactPhone": "+358401234567"},
+            record=uuid.UUID(int=uuid.uuid4().int >> 8),
+        )
+    last = kela.deposit(
+        "decisions",
+        hetu,
+        {"date": today().isoformat(), "amount": "3.00"},
+        record=uuid.UUID(int=uuid.uuid4().int | 0xFF << 120),
+    )
     asked = {"fields": ["contact.phone", "decision.amount"], "necessity": {"contact.phone": "reaching-the-client"}}
     answer = pirha.query(hetu, pirha.open_matter(hetu), limit=1, **asked).json()
     assert [r["id"] for r in answer["records"]] == [str(last)]

@@ -6,7 +6,9 @@ from typing import Any
 import httpx
 import pytest
 
-from live import CLERK, HELSINKI, KELA, PIRHA, TAMPERE, TURKU, Live, System, now_text, today
+from asks import CLERK, HELSINKI, KELA, PIRHA, TAMPERE, TURKU, now_text, today
+from live import Live
+from systems import System
 
 
 def ids(answer: httpx.Response) -> set[str]:
@@ -27,7 +29,13 @@ def shape(value: Any) -> Any:
 
 
 def changed(system: System, old: str, new: str, reason: str) -> httpx.Response:
-    body = {"from": {"hetu": old}, "to": {"hetu": new}, "reason": reason, "effectiveAt": now_text(), "officer": system.officer}
+    body = {
+        "from": {"hetu": old},
+        "to": {"hetu": new},
+        "reason": reason,
+        "effectiveAt": now_text(),
+        "officer": system.officer,
+    }
     return system.post("/v1/identifier-changes", body)
 
 
@@ -89,7 +97,9 @@ def test_a_lower_case_code_is_the_same_person(live: Live) -> None:
 
 
 def test_a_protected_persons_whereabouts_never_leave(live: Live) -> None:
-    hetu = live.client_of_both(turvakielto=True, contactAddress={"street": "Piilokuja 9", "postalCode": "33720", "postOffice": "TAMPERE"})
+    hetu = live.client_of_both(
+        turvakielto=True, contactAddress={"street": "Piilokuja 9", "postalCode": "33720", "postOffice": "TAMPERE"}
+    )
     pirha = live.system("pirha")
     answer = pirha.query(
         hetu,
@@ -115,7 +125,13 @@ def test_protection_that_begins_later_masks_from_then_on(live: Live) -> None:
     hetu, pirha, kela = live.client_of_both(), live.system("pirha"), live.system("kela")
     reference = pirha.open_matter(hetu)
     record = next(r["id"] for r in pirha.query(hetu, reference).json()["records"] if r["resource"] == "persons")
-    kela.deposit("persons", hetu, {"name": "Aino Salanimi", "homeMunicipality": TAMPERE, "turvakielto": True}, record=uuid.UUID(record), revision=1)
+    kela.deposit(
+        "persons",
+        hetu,
+        {"name": "Aino Salanimi", "homeMunicipality": TAMPERE, "turvakielto": True},
+        record=uuid.UUID(record),
+        revision=1,
+    )
     person = next(r["fields"] for r in pirha.query(hetu, reference).json()["records"] if r["resource"] == "persons")
     assert "homeMunicipality" not in person
 
@@ -123,19 +139,21 @@ def test_protection_that_begins_later_masks_from_then_on(live: Live) -> None:
 def test_someone_elses_protection_masks_the_record_that_names_them(live: Live) -> None:
     kela, pirha = live.system("kela"), live.system("pirha")
     hidden = live.client_of_both(turvakielto=True)
-    hetu = live.client_of_both()
-    household = {"type": "couple", "size": 2, "members": [{"hetu": hidden, "relation": "spouse"}]}
-    named = kela.deposit("households", hetu, household, coSubjects=[{"subject": {"hetu": hidden}, "relation": "spouse"}])
+    hetu = live.person()
+    shared = {"name": "Aino Salanimi", "homeMunicipality": TAMPERE}
+    named = kela.deposit("persons", hetu, shared, coSubjects=[{"subject": {"hetu": hidden}, "relation": "spouse"}])
     answer = pirha.query(hetu, pirha.open_matter(hetu)).json()
-    assert str(named) in {r["id"] for r in answer["records"]}
-    assert any(row["reason"] == "protected" for row in answer["withheld"])
+    assert {r["id"]: r["fields"].get("homeMunicipality", "masked") for r in answer["records"]} == {str(named): "masked"}
+    assert {row["field"] for row in answer["withheld"] if row["reason"] == "protected"} == {"person.homeMunicipality"}
     rows = live.sql("select subject_tags from ledger.entry where id = $1", uuid.UUID(answer["disclosureId"]))
     assert len(rows[0]["subject_tags"]) == 2  # everyone whose data leave is tagged
 
 
 def test_a_member_named_only_inside_the_fields_is_tagged_too(live: Live) -> None:
     hetu, child, kela, pirha = live.client_of_both(), live.person(), live.system("kela"), live.system("pirha")
-    kela.deposit("households", hetu, {"type": "single-parent", "size": 2, "members": [{"hetu": child, "relation": "child"}]})
+    kela.deposit(
+        "households", hetu, {"type": "single-parent", "size": 2, "members": [{"hetu": child, "relation": "child"}]}
+    )
     answer = pirha.query(hetu, pirha.open_matter(hetu)).json()
     rows = live.sql("select subject_tags from ledger.entry where id = $1", uuid.UUID(answer["disclosureId"]))
     assert len(rows[0]["subject_tags"]) == 2
@@ -145,7 +163,9 @@ def test_a_person_who_moved_is_the_new_countys(live: Live) -> None:
     hetu, pirha, varha, kela = live.client_of_both(), live.system("pirha"), live.system("varha"), live.system("kela")
     reference = pirha.open_matter(hetu)
     record = next(r["id"] for r in pirha.query(hetu, reference).json()["records"] if r["resource"] == "persons")
-    kela.deposit("persons", hetu, {"name": "Aino Salanimi", "homeMunicipality": TURKU}, record=uuid.UUID(record), revision=1)
+    kela.deposit(
+        "persons", hetu, {"name": "Aino Salanimi", "homeMunicipality": TURKU}, record=uuid.UUID(record), revision=1
+    )
     assert pirha.query(hetu, reference).json()["outcome"] == "nothing-disclosable"
     assert varha.query(hetu, varha.open_matter(hetu)).json()["outcome"] == "disclosed"
 
@@ -166,7 +186,13 @@ def test_every_reason_of_the_discloser_gives_one_and_the_same_answer(live: Live)
     )
     reasons = {}
     answers = {}
-    for why, hetu in {"unknown": unknown, "elsewhere": elsewhere, "nowhere": nowhere, "annulled": annulled, "restricted": restricted}.items():
+    for why, hetu in {
+        "unknown": unknown,
+        "elsewhere": elsewhere,
+        "nowhere": nowhere,
+        "annulled": annulled,
+        "restricted": restricted,
+    }.items():
         answer = pirha.query(hetu, pirha.open_matter(hetu))
         assert answer.status_code == 200, answer.text
         answers[why] = answer
@@ -198,3 +224,29 @@ def test_nothing_looks_the_same_in_both_forms(live: Live, form: str) -> None:
     assert body["outcome"] == "nothing-disclosable"
     assert shape(body) == shape(pirha.query(hetu, reference).json())
     assert HELSINKI not in str(body)
+
+
+@pytest.mark.parametrize(("old_protected", "new_protected"), [(True, False), (False, True)])
+def test_linking_a_protected_person_to_an_open_one_protects_both(
+    live: Live, *, old_protected: bool, new_protected: bool
+) -> None:
+    kela, pirha = live.system("kela"), live.system("pirha")
+    old, new = live.client_of_both(turvakielto=old_protected), live.client_of_both(turvakielto=new_protected)
+    assert changed(kela, old, new, "corrected").status_code == 201
+    assert not live.sql("select id from exchange.subject where protected and handling_unit = $1", PIRHA)
+    kela.deposit("persons", new, {"name": "Aino Salanimi", "homeMunicipality": TAMPERE})  # says nothing of protection
+    for hetu in (old, new):
+        body = pirha.query(hetu, pirha.open_matter(hetu)).json()
+        assert body["outcome"] == "disclosed"
+        assert [r["fields"]["homeMunicipality"] for r in body["records"] if "homeMunicipality" in r["fields"]] == []
+    assert not live.sql("select id from exchange.subject where protected and handling_unit = $1", PIRHA)
+
+
+def test_a_code_first_known_from_a_matter_is_competently_dealt_with_after_the_next_deposit(live: Live) -> None:
+    kela, pirha = live.system("kela"), live.system("pirha")
+    old, new = live.client_of_both(), live.person()
+    kela.open_matter(new, kind="basic-assistance")
+    assert changed(kela, old, new, "assigned").status_code == 201
+    kela.deposit("persons", new, {"name": "Aino Salanimi", "homeMunicipality": TAMPERE})
+    for hetu in (old, new):
+        assert pirha.query(hetu, pirha.open_matter(hetu)).json()["outcome"] == "disclosed"

@@ -8,7 +8,22 @@ from typing import Any
 import httpx
 import pytest
 
-from live import CLERK, CLOSED, KELA, NEWCOMER, P01, P09, PIRHA, WORKER, Live, audit_body, matter_body, now_text, record_body, today, verified
+from asks import (
+    CLERK,
+    CLOSED,
+    KELA,
+    NEWCOMER,
+    P01,
+    P09,
+    PIRHA,
+    WORKER,
+    audit_body,
+    matter_body,
+    now_text,
+    record_body,
+    today,
+)
+from live import Live, verified
 
 Ask = Callable[[Live], httpx.Response]
 
@@ -84,7 +99,10 @@ RECORDED: dict[str, tuple[str, Ask]] = {
     "a supplier asks in its own name": ("party-not-entitled", asked("vendor")),
     "a controller that is no party": ("party-not-entitled", asked(controller=NEWCOMER)),
     "a controller that is nobody": ("party-not-entitled", asked(controller="1234567-1")),
-    "a controller that is switched off": ("party-not-entitled", asked("kela", purpose=P09, controller=CLOSED, officer=CLERK)),
+    "a controller that is switched off": (
+        "party-not-entitled",
+        asked("kela", purpose=P09, controller=CLOSED, officer=CLERK),
+    ),
     "the right purpose the wrong way round": ("direction-not-allowed", asked("kela", controller=PIRHA, officer=WORKER)),
     "no matter reported": ("matter-missing", asked(matter=False)),
     "a matter that is closed": ("matter-closed", closed_matter),
@@ -99,7 +117,10 @@ RECORDED: dict[str, tuple[str, Ask]] = {
         "necessity-missing",
         asked(fields=["housing.accepted"], necessity={"housing.accepted": "communication-needs"}),
     ),
-    "a necessity that is no code": ("necessity-missing", asked(fields=["housing.accepted"], necessity={"housing.accepted": "because"})),
+    "a necessity that is no code": (
+        "necessity-missing",
+        asked(fields=["housing.accepted"], necessity={"housing.accepted": "because"}),
+    ),
     "further back than the purpose allows": (
         "window-exceeded",
         asked(period={"from": months_ago(14), "to": months_ago(1)}),
@@ -143,11 +164,23 @@ def test_a_refusal_is_recorded_before_it_is_said(live: Live, how: str) -> None:
     assert answer.status_code == 403, answer.text
     problem = answer.json()
     assert problem["code"] == code
-    assert problem.keys() >= {"type", "title", "status", "detail", "instance", "code", "decisionId", "remedy", "receipt"}
+    assert problem.keys() >= {
+        "type",
+        "title",
+        "status",
+        "detail",
+        "instance",
+        "code",
+        "decisionId",
+        "remedy",
+        "receipt",
+    }
     assert problem["instance"].startswith("urn:uuid:")
     assert problem["decisionId"] == problem["receipt"]["entryId"]
     verified(live, problem["receipt"])
-    rows = live.sql("select kind, decision, reason, organisation from ledger.entry where id = $1", uuid.UUID(problem["decisionId"]))
+    rows = live.sql(
+        "select kind, decision, reason, organisation from ledger.entry where id = $1", uuid.UUID(problem["decisionId"])
+    )
     assert [(row["kind"], row["decision"], row["reason"]) for row in rows] == [("refusal", "refuse", code)]
     assert httpx.get(problem["type"]).json()["code"] == code
 
@@ -166,7 +199,9 @@ def annulled_twice(live: Live) -> httpx.Response:
 
 def other_persons_record(live: Live) -> httpx.Response:
     kela, (_, record) = live.system("kela"), known(live)
-    return kela.put(f"/v1/payments/{record}", record_body(live.person(), {"amount": "2.00"}, officer=CLERK), If_Match='"1"')
+    return kela.put(
+        f"/v1/payments/{record}", record_body(live.person(), {"amount": "2.00"}, officer=CLERK), If_Match='"1"'
+    )
 
 
 def changed(live: Live, **headers: str) -> httpx.Response:
@@ -187,7 +222,14 @@ def keyless(live: Live) -> httpx.Response:
 
 def telling(**members: Any) -> Ask:
     def ask(live: Live) -> httpx.Response:
-        body = {"subject": {"hetu": live.person()}, "receivedBy": "client", "textVersion": "1", "language": "fi", "at": now_text(minutes=-1), "officer": CLERK}
+        body = {
+            "subject": {"hetu": live.person()},
+            "receivedBy": "client",
+            "textVersion": "1",
+            "language": "fi",
+            "at": now_text(minutes=-1),
+            "officer": CLERK,
+        }
         return live.system("kela").post("/v1/prior-informations", body | members)
 
     return ask
@@ -199,32 +241,100 @@ UNUSABLE: dict[str, tuple[int, str, str | None, Ask]] = {
         400,
         "invalid-value",
         "/headers/Idempotency-Key",
-        lambda live: live.system("pirha").put("/v1/matters/M-1", matter_body(live.person(), officer=WORKER), key="short-1"),
+        lambda live: live.system("pirha").put(
+            "/v1/matters/M-1", matter_body(live.person(), officer=WORKER), key="short-1"
+        ),
     ),
-    "an unknown matter kind": (400, "invalid-value", "/kind", lambda live: live.system("pirha").put("/v1/matters/M-1", matter_body(live.person(), officer=WORKER, kind="hobby"))),
+    "an unknown matter kind": (
+        400,
+        "invalid-value",
+        "/kind",
+        lambda live: live.system("pirha").put(
+            "/v1/matters/M-1", matter_body(live.person(), officer=WORKER, kind="hobby")
+        ),
+    ),
     "told in the future": (400, "invalid-value", "/at", telling(at=now_text(hours=1))),
     "told in no known language": (400, "invalid-value", "/language", telling(language="la")),
     "retained until yesterday": (
         400,
         "invalid-value",
         "/retainUntil",
-        lambda live: live.system("kela").put(f"/v1/payments/{uuid.uuid4()}", record_body(live.person(), {}, officer=CLERK, retainUntil="2020-01-01")),
+        lambda live: live.system("kela").put(
+            f"/v1/payments/{uuid.uuid4()}", record_body(live.person(), {}, officer=CLERK, retainUntil="2020-01-01")
+        ),
     ),
-    "an audit purpose of one's own": (400, "invalid-value", "/auditPurpose", lambda live: live.system("pirha-dpo").post("/v1/audit-sessions", audit_body(auditPurpose="gossip"))),
-    "an audit longer than a day's work": (400, "invalid-value", "/until", lambda live: live.system("pirha-dpo").post("/v1/audit-sessions", audit_body(officer={**WORKER, "role": "data-protection-officer"}, until=now_text(hours=9)))),
-    "a list over more than a year": (400, "invalid-value", "/from", lambda live: live.system("pirha").get("/v1/disclosures?from=2020-01-01T00:00:00Z&to=2026-01-01T00:00:00Z")),
-    "a resource that only travels in notices": (404, "not-found", None, lambda live: live.system("kela").put(f"/v1/referrals/{uuid.uuid4()}", {})),
-    "a record nobody deposited": (404, "not-found", None, lambda live: live.system("kela").get(f"/v1/payments/{uuid.uuid4()}")),
-    "another controller's record": (404, "not-found", None, lambda live: live.system("pirha").get(f"/v1/payments/{known(live)[1]}")),
-    "annulling another controller's record": (404, "not-found", None, lambda live: live.system("pirha").post(f"/v1/payments/{known(live)[1]}/annulment", {"reason": "no-right", "officer": WORKER})),
-    "a disclosure nobody made": (404, "not-found", None, lambda live: live.system("pirha").get(f"/v1/disclosures/{uuid.uuid4()}")),
-    "erasing a disclosure nobody made": (404, "not-found", None, lambda live: live.system("pirha").post(f"/v1/disclosures/{uuid.uuid4()}/erasures", {"extent": "erased", "at": now_text(), "officer": WORKER})),
+    "an audit purpose of one's own": (
+        400,
+        "invalid-value",
+        "/auditPurpose",
+        lambda live: live.system("pirha-dpo").post("/v1/audit-sessions", audit_body(auditPurpose="gossip")),
+    ),
+    "an audit longer than a day's work": (
+        400,
+        "invalid-value",
+        "/until",
+        lambda live: live.system("pirha-dpo").post(
+            "/v1/audit-sessions",
+            audit_body(officer={**WORKER, "role": "data-protection-officer"}, until=now_text(hours=9)),
+        ),
+    ),
+    "a list over more than a year": (
+        400,
+        "invalid-value",
+        "/from",
+        lambda live: live.system("pirha").get("/v1/disclosures?from=2020-01-01T00:00:00Z&to=2026-01-01T00:00:00Z"),
+    ),
+    "a resource that only travels in notices": (
+        404,
+        "not-found",
+        None,
+        lambda live: live.system("kela").put(f"/v1/referrals/{uuid.uuid4()}", {}),
+    ),
+    "a record nobody deposited": (
+        404,
+        "not-found",
+        None,
+        lambda live: live.system("kela").get(f"/v1/payments/{uuid.uuid4()}"),
+    ),
+    "another controller's record": (
+        404,
+        "not-found",
+        None,
+        lambda live: live.system("pirha").get(f"/v1/payments/{known(live)[1]}"),
+    ),
+    "annulling another controller's record": (
+        404,
+        "not-found",
+        None,
+        lambda live: live.system("pirha").post(
+            f"/v1/payments/{known(live)[1]}/annulment", {"reason": "no-right", "officer": WORKER}
+        ),
+    ),
+    "a disclosure nobody made": (
+        404,
+        "not-found",
+        None,
+        lambda live: live.system("pirha").get(f"/v1/disclosures/{uuid.uuid4()}"),
+    ),
+    "erasing a disclosure nobody made": (
+        404,
+        "not-found",
+        None,
+        lambda live: live.system("pirha").post(
+            f"/v1/disclosures/{uuid.uuid4()}/erasures", {"extent": "erased", "at": now_text(), "officer": WORKER}
+        ),
+    ),
     "a problem that is none": (404, "not-found", None, lambda live: live.system("pirha").get("/v1/problems/nonsense")),
     "a purpose that is none": (404, "not-found", None, lambda live: live.system("pirha").get("/v1/purposes/nonsense")),
     "annulled already": (409, "state-conflict", None, annulled_twice),
     "a record does not change its person": (409, "state-conflict", None, other_persons_record),
     "a cursor of nothing": (410, "cursor-expired", None, asked(cursor="AAAA")),
-    "a list's cursor of nothing": (410, "cursor-expired", None, lambda live: live.system("pirha").get("/v1/disclosures?after=AAAA")),
+    "a list's cursor of nothing": (
+        410,
+        "cursor-expired",
+        None,
+        lambda live: live.system("pirha").get("/v1/disclosures?after=AAAA"),
+    ),
     "a revision nobody has seen": (412, "precondition-failed", None, lambda live: changed(live, If_Match='"7"')),
     "a change without the revision seen": (428, "precondition-required", None, changed),
     "another body under the same key": (422, "idempotency-key-reused", None, reused_key),
@@ -248,7 +358,9 @@ def test_a_refusal_speaks_the_callers_language(live: Live) -> None:
         assert answer.headers["content-language"] == language
         problem = answer.json()
         page = httpx.get(problem["type"], headers={"Accept-Language": language}).json()
-        assert (problem["title"], problem["detail"], problem["remedy"]) == tuple(page[m][language] for m in ("title", "detail", "remedy"))
+        assert (problem["title"], problem["detail"], problem["remedy"]) == tuple(
+            page[m][language] for m in ("title", "detail", "remedy")
+        )
         texts.add(problem["detail"])
     assert len(texts) == 3
 
@@ -258,7 +370,9 @@ def test_a_refusals_text_is_the_same_whoever_is_asked_about(live: Live) -> None:
     bodies = []
     for hetu in (live.person(), live.client_of_both()):
         problem = pirha.query(hetu, "ASIA-NEVER").json()
-        bodies.append({name: value for name, value in problem.items() if name not in {"instance", "decisionId", "receipt"}})
+        bodies.append(
+            {name: value for name, value in problem.items() if name not in {"instance", "decisionId", "receipt"}}
+        )
     assert bodies[0] == bodies[1]
     assert bodies[0]["code"] == "matter-missing"
 

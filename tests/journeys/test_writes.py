@@ -6,7 +6,9 @@ from typing import Any
 import httpx
 import pytest
 
-from live import CLERK, KELA, TAMPERE, WORKER, Live, System, matter_body, now_text, record_body, today, verified
+from asks import CLERK, KELA, TAMPERE, WORKER, matter_body, now_text, record_body, today
+from live import Live, verified
+from systems import System
 
 
 def replay_free(answer: httpx.Response) -> dict[str, Any]:
@@ -18,30 +20,72 @@ def written(live: Live, hetu: str) -> dict[str, tuple[System, str, str, dict[str
     kela, pirha = live.system("kela"), live.system("pirha")
     stored = kela.deposit("payments", hetu, {"amount": "1.00"})
     pirha_disclosure = pirha.query(hetu, pirha.open_matter(hetu)).json()["disclosureId"]
-    deposits = {"records": [{"resource": "payments", "recordId": str(uuid.uuid4()), "expectedRevision": None, **record_body(hetu, {"amount": "3.00"})}], "officer": CLERK}
+    deposits = {
+        "records": [
+            {
+                "resource": "payments",
+                "recordId": str(uuid.uuid4()),
+                "expectedRevision": None,
+                **record_body(hetu, {"amount": "3.00"}),
+            }
+        ],
+        "officer": CLERK,
+    }
     return {
         "a matter": (pirha, "PUT", f"/v1/matters/M-{uuid.uuid4().hex[:8]}", matter_body(hetu, officer=WORKER)),
         "a record": (kela, "PUT", f"/v1/payments/{uuid.uuid4()}", record_body(hetu, {"amount": "2.00"}, officer=CLERK)),
         "deposits": (kela, "POST", "/v1/deposits", deposits),
         "an annulment": (kela, "POST", f"/v1/payments/{stored}/annulment", {"reason": "no-right", "officer": CLERK}),
-        "a publication state": (kela, "PUT", "/v1/publication-states/plans", {"status": "current", "currentAsOf": now_text()}),
+        "a publication state": (
+            kela,
+            "PUT",
+            "/v1/publication-states/plans",
+            {"status": "current", "currentAsOf": now_text()},
+        ),
         "prior information": (
             pirha,
             "POST",
             "/v1/prior-informations",
-            {"subject": {"hetu": hetu}, "receivedBy": "client", "textVersion": "1", "language": "fi", "at": now_text(minutes=-1), "officer": WORKER},
+            {
+                "subject": {"hetu": hetu},
+                "receivedBy": "client",
+                "textVersion": "1",
+                "language": "fi",
+                "at": now_text(minutes=-1),
+                "officer": WORKER,
+            },
         ),
         "an identifier change": (
             kela,
             "POST",
             "/v1/identifier-changes",
-            {"from": {"hetu": hetu}, "to": {"hetu": live.person()}, "reason": "assigned", "effectiveAt": now_text(), "officer": CLERK},
+            {
+                "from": {"hetu": hetu},
+                "to": {"hetu": live.person()},
+                "reason": "assigned",
+                "effectiveAt": now_text(),
+                "officer": CLERK,
+            },
         ),
-        "an erasure": (pirha, "POST", f"/v1/disclosures/{pirha_disclosure}/erasures", {"extent": "erased", "at": now_text(), "officer": WORKER}),
+        "an erasure": (
+            pirha,
+            "POST",
+            f"/v1/disclosures/{pirha_disclosure}/erasures",
+            {"extent": "erased", "at": now_text(), "officer": WORKER},
+        ),
     }
 
 
-WRITES = ("a matter", "a record", "deposits", "an annulment", "a publication state", "prior information", "an identifier change", "an erasure")
+WRITES = (
+    "a matter",
+    "a record",
+    "deposits",
+    "an annulment",
+    "a publication state",
+    "prior information",
+    "an identifier change",
+    "an erasure",
+)
 
 
 @pytest.mark.parametrize("what", WRITES)
@@ -68,8 +112,15 @@ def test_a_key_belongs_to_one_body_and_one_route(live: Live, what: str) -> None:
     system, method, path, body = written(live, live.client_of_both())[what]
     key = uuid.uuid4().hex
     assert system._write(method, path, body, key, {}).status_code in {200, 201}
-    spaced = system.http.request(method, path, content=str(httpx.Request("POST", "http://x", json=body).content, "utf-8") + " ", headers={"Idempotency-Key": key, "Content-Type": "application/json"})
-    elsewhere = system.put(f"/v1/matters/M-{uuid.uuid4().hex[:8]}", matter_body(live.person(), officer=system.officer), key=key)
+    spaced = system.http.request(
+        method,
+        path,
+        content=str(httpx.Request("POST", "http://x", json=body).content, "utf-8") + " ",
+        headers={"Idempotency-Key": key, "Content-Type": "application/json"},
+    )
+    elsewhere = system.put(
+        f"/v1/matters/M-{uuid.uuid4().hex[:8]}", matter_body(live.person(), officer=system.officer), key=key
+    )
     for answer in (spaced, elsewhere):
         assert (answer.status_code, answer.json()["code"]) == (422, "idempotency-key-reused")
 
@@ -117,7 +168,9 @@ def test_a_matter_goes_from_revision_to_revision_and_closes_without_one(live: Li
     assert pirha.put(path, moved).status_code == 428
     assert pirha.put(path, moved, If_Match='"1"').headers["etag"] == '"2"'
     assert pirha.put(path, moved, If_Match='"1"').status_code == 412
-    assert pirha.put(path, matter_body(live.person(), officer=WORKER), If_Match='"2"').json()["code"] == "state-conflict"
+    assert (
+        pirha.put(path, matter_body(live.person(), officer=WORKER), If_Match='"2"').json()["code"] == "state-conflict"
+    )
     closed = pirha.put(path, matter_body(hetu, officer=WORKER, state="closed"))
     assert (closed.status_code, closed.json()["state"]) == (200, "closed")
 
@@ -164,7 +217,15 @@ def test_deposits_are_all_or_none(live: Live) -> None:
 
 def test_a_hundred_records_are_one_deposit_and_one_entry(live: Live) -> None:
     kela, hetu = live.system("kela"), live.person()
-    rows = [{"resource": "payments", "recordId": str(uuid.uuid4()), "expectedRevision": None, **record_body(hetu, {"amount": f"{n}.00"})} for n in range(100)]
+    rows = [
+        {
+            "resource": "payments",
+            "recordId": str(uuid.uuid4()),
+            "expectedRevision": None,
+            **record_body(hetu, {"amount": f"{n}.00"}),
+        }
+        for n in range(100)
+    ]
     done = kela.post("/v1/deposits", {"records": rows, "officer": CLERK})
     assert done.status_code == 201, done.text
     assert len(done.json()["records"]) == 100
@@ -175,7 +236,14 @@ def test_a_hundred_records_are_one_deposit_and_one_entry(live: Live) -> None:
 
 def test_a_deposit_names_a_wrong_identity_code_by_its_place(live: Live) -> None:
     kela, hetu = live.system("kela"), live.person()
-    rows = [{"resource": "persons", "recordId": str(uuid.uuid4()), "expectedRevision": None, **record_body(hetu, {"hetu": "310252-308Y"})}]
+    rows = [
+        {
+            "resource": "persons",
+            "recordId": str(uuid.uuid4()),
+            "expectedRevision": None,
+            **record_body(hetu, {"hetu": "310252-308Y"}),
+        }
+    ]
     refused = kela.post("/v1/deposits", {"records": rows, "officer": CLERK})
     assert refused.status_code == 400
     assert "310252-308Y" not in refused.text

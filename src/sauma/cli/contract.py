@@ -2,6 +2,7 @@
 
 import argparse
 import functools
+import inspect
 import re
 import sys
 from pathlib import Path
@@ -38,13 +39,21 @@ def _generated() -> dict[Path, bytes]:
     files = {Path("openapi", "sauma.json"): openapi_document(ROUTES, version=VERSION)}
     files |= {Path("schemas", name): schema for name, schema in schema_files().items()}
     made = {
-        path: msgspec.json.format(msgspec.json.encode(content, order="sorted"), indent=2) + b"\n"
+        path: msgspec.json.format(msgspec.json.encode(_dedented(content), order="sorted"), indent=2) + b"\n"
         for path, content in files.items()
     }
     readme = Path("README.md")
     if readme.exists():
         made[readme] = _HELP.sub(lambda _: _help(), readme.read_text(encoding="utf-8")).encode()
     return made
+
+
+def _dedented(value: object) -> object:
+    """Descriptions alike on every Python: before 3.13 a docstring keeps the indentation of its source."""
+    if isinstance(value, dict):
+        lines = {name: text for name, text in value.items() if name == "description" and isinstance(text, str)}
+        return {name: inspect.cleandoc(lines[name]) if name in lines else _dedented(value[name]) for name in value}
+    return [_dedented(part) for part in value] if isinstance(value, list) else value
 
 
 def _help() -> str:

@@ -9,7 +9,7 @@ from sauma.core.canonical import uuid7_time
 from sauma.core.disclosure import Receipt
 from sauma.core.errors import Unavailable
 from sauma.exchange.rows import LedgerRow, ListKeys
-from sauma.store.pool import LOST, Database
+from sauma.store.pool import UNABLE, Database
 from sauma.store.statements import load
 
 _SQL = load("inspection")
@@ -61,7 +61,7 @@ class PostgresInspection:
         async with self._database.hold() as held:
             try:
                 found: list[asyncpg.Record] = await held.connection.fetch(_SQL[name], *values)
-            except LOST:
+            except UNABLE:
                 raise Unavailable("ledger-unavailable") from None
         return found
 

@@ -7,13 +7,13 @@ entry may stand; the writer is closed and its successor says so; the caller is t
 import asyncpg
 
 from sauma.core.disclosure import Receipt
-from sauma.core.errors import OutcomeUnknown
+from sauma.core.errors import OutcomeUnknown, Unavailable
 from sauma.core.evidence import Claim, Entry
 from sauma.core.matters import BasisVersions
 from sauma.exchange.ports import Build
 from sauma.exchange.record import writer_start
 from sauma.exchange.rows import Missed
-from sauma.store.pool import LOST, Database, Held
+from sauma.store.pool import FAILED, LOST, Database, Held
 from sauma.store.statements import load
 
 _SQL = load("path")
@@ -43,14 +43,21 @@ class PostgresLedger:
 
 
 async def start_writer(database: Database, held: Held) -> None:
-    """The writer's first entry, once; it names a predecessor whose last commit is unknown."""
+    """The writer's first entry, once; it names a predecessor whose last commit is unknown.
+
+    A start that fails leaves its predecessor to the next one.
+    """
     if held.writer.started:
         return
     predecessor = database.broken.pop() if database.broken else None
     position = held.writer.position
     entry = writer_start(database.clock(), database.new_id(), position, predecessor)
     nobody = BasisVersions(client="", client_version=0, organisation="")
-    await append(held, entry, (), nobody)
+    try:
+        await append(held, entry, (), nobody)
+    except Unavailable:
+        database.broken += [predecessor] if predecessor else []
+        raise
     held.writer.started = True
     held.writer.advance(entry.leaf)
 
@@ -59,6 +66,7 @@ async def append(held: Held, entry: Entry, claims: tuple[Claim, ...], basis: Bas
     """The append statement on a held connection; inside a transaction the Receipt holds once that has committed.
 
     Raises:
+        Unavailable: the database refused to write; nothing stands.
         OutcomeUnknown: the answer was lost.
     """
     try:
@@ -80,6 +88,8 @@ async def append(held: Held, entry: Entry, claims: tuple[Claim, ...], basis: Bas
         if isinstance(error, LOST):
             held.writer.doubtful = True
             raise OutcomeUnknown from None
+        if isinstance(error, FAILED):
+            raise Unavailable("ledger-unavailable") from None
         raise
     except LOST:
         held.writer.doubtful = True

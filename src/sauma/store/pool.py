@@ -7,6 +7,7 @@ answer is lost the connection is closed, its position kept in `broken`, and the 
 stood. When the process dies its writers simply end; a leaf that was committed is in the ledger either way.
 """
 
+import contextlib
 import datetime as dt
 import uuid
 from collections.abc import AsyncIterator, Callable
@@ -28,11 +29,24 @@ GENESIS = bytes(32)
 LOST = (
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # a statement met the news that its connection had been ended
     asyncpg.OperatorInterventionError,
     OSError,
     TimeoutError,
 )
 """What asyncpg raises when a statement, or its answer, may have been lost."""
+
+FAILED = (
+    asyncpg.TransactionRollbackError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.PostgresSystemError,
+    asyncpg.InternalServerError,
+    asyncpg.RaiseError,
+)
+"""What the server says of a statement that did nothing, for a reason outside of it: deadlock, disk, memory, a trigger."""
+
+UNABLE = LOST + FAILED
+"""Everything that means: not now."""
 
 
 class Writer:
@@ -88,7 +102,7 @@ class Database:
         """
         try:
             connection = await self.pool.acquire(timeout=5)
-        except LOST:
+        except UNABLE:
             raise Unavailable("ledger-unavailable") from None
         writer: Writer = connection.own_writer(self.new_id)
         held = Held(connection, writer)
@@ -97,7 +111,8 @@ class Database:
         finally:
             if writer.doubtful:
                 self.broken.append(writer.position)
-                connection.terminate()
+                with contextlib.suppress(asyncpg.InterfaceError):  # the pool has let go of it already: the server closed it
+                    connection.terminate()
             await self.pool.release(connection)
 
 

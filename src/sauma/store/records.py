@@ -19,7 +19,7 @@ from sauma.core.matters import (
 )
 from sauma.core.parties import Organisation, OrganisationKind
 from sauma.exchange.rows import Gathered, GatherKeys, Missed, Source
-from sauma.store.pool import LOST, Database
+from sauma.store.pool import UNABLE, Database
 from sauma.store.statements import load
 
 _SQL = load("path")
@@ -56,7 +56,7 @@ class PostgresRecords:
                     keys.limit,
                     list(keys.tags),
                 )
-            except LOST:
+            except UNABLE:
                 raise Unavailable("ledger-unavailable") from None
         if row is None:
             raise Unavailable("ledger-unavailable")
@@ -71,7 +71,7 @@ class PostgresRecords:
         async with self._database.hold() as held:
             try:
                 row = await held.connection.fetchrow(_SQL["read"], receipt.entry, receipt.recorded_at)
-            except LOST:
+            except UNABLE:
                 raise Unavailable("ledger-unavailable") from None
         if row is None or row["status"] != HANDED_OUT:
             status = "no-entry" if row is None else row["status"]

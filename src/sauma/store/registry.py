@@ -6,7 +6,7 @@ import asyncpg
 
 from sauma.core.errors import Unavailable
 from sauma.exchange.tokens import ClientState, KnownClient
-from sauma.store.pool import LOST, Database
+from sauma.store.pool import UNABLE, Database
 from sauma.store.statements import load
 
 _SQL = load("path")
@@ -58,6 +58,6 @@ class PostgresRegister:
         async with self._database.hold() as held:
             try:
                 found: list[asyncpg.Record] = await held.connection.fetch(_SQL[name], *values)
-            except LOST:
+            except UNABLE:
                 raise Unavailable("ledger-unavailable") from None
         return found

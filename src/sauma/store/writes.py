@@ -25,7 +25,7 @@ from sauma.exchange.rows import (
     Written,
 )
 from sauma.store.ledger import append, start_writer
-from sauma.store.pool import LOST, Database, Held
+from sauma.store.pool import FAILED, LOST, Database, Held
 from sauma.store.statements import load
 
 _SQL = load("writes")
@@ -42,7 +42,7 @@ class PostgresWrites:
         """One transaction; a lost answer before the commit wrote nothing, one to the commit is unknown.
 
         Raises:
-            Unavailable: the connection was lost before the commit; nothing was written.
+            Unavailable: the connection was lost before the commit, or the database refused; nothing was written.
             OutcomeUnknown: the answer to the commit was lost.
         """
         async with self._database.hold() as held:
@@ -58,6 +58,9 @@ class PostgresWrites:
             except LOST:
                 held.writer.doubtful = True
                 raise Unavailable("ledger-unavailable") from None
+            except FAILED:
+                await _roll_back(held, transaction)
+                raise Unavailable("ledger-unavailable") from None
             except BaseException:
                 await _roll_back(held, transaction)
                 raise
@@ -66,6 +69,8 @@ class PostgresWrites:
             except LOST:
                 held.writer.doubtful = True
                 raise OutcomeUnknown from None
+            except FAILED:
+                raise Unavailable("ledger-unavailable") from None
             if unit.entry is not None:
                 held.writer.advance(unit.entry.leaf)
 

@@ -1,0 +1,118 @@
+"""The routes as a set: what the contract lists for this issue, each with its scope or its openness, and nothing else."""
+
+import json
+import pathlib
+
+import pytest
+from litestar import Litestar, get
+from litestar.handlers import HTTPRouteHandler
+from litestar.testing import TestClient
+
+from sauma.core.errors import BadRequest
+from sauma.web.context import guard
+from sauma.web.edge import ROUTES
+from sauma.web.gate import stated_scope
+
+RESOURCES = (
+    "persons",
+    "households",
+    "applications",
+    "decisions",
+    "calculations",
+    "housing-costs",
+    "payments",
+    "commitments",
+    "recoveries",
+    "reductions",
+    "statements",
+    "county-decisions",
+    "plans",
+)
+OPERATIONS: dict[tuple[str, str], str | None] = {
+    # contract section 2: open
+    ("GET", "/v1/status"): None,
+    ("GET", "/health/live"): None,
+    ("GET", "/health/ready"): None,
+    ("GET", "/.well-known/oauth-authorization-server"): None,
+    ("GET", "/.well-known/oauth-protected-resource"): None,
+    ("GET", "/.well-known/jwks.json"): None,
+    ("GET", "/v1/purposes"): None,
+    ("GET", "/v1/purposes/{purpose_id}"): None,
+    ("GET", "/v1/problems/{code}"): None,
+    ("POST", "/oauth/token"): None,
+    # contract section 2: what this issue builds
+    ("PUT", "/v1/matters/{case_reference}"): "matter:write",
+    ("POST", "/v1/deposits"): "record:write",
+    ("POST", "/v1/identifier-changes"): "record:write",
+    ("PUT", "/v1/publication-states/{resource}"): "record:write",
+    ("POST", "/v1/case-queries"): "case:read",
+    ("GET", "/v1/disclosures"): "case:read",
+    ("GET", "/v1/disclosures/{disclosure_id}"): "case:read",
+    ("POST", "/v1/disclosures/{disclosure_id}/erasures"): "case:read",
+    ("POST", "/v1/prior-informations"): "consent:write",
+    ("POST", "/v1/audit-sessions"): "ledger:read",
+    ("GET", "/v1/ledger/entries/{entry_id}"): "ledger:read",
+    **{("PUT", f"/v1/{name}/{{record_id}}"): "record:write" for name in RESOURCES},
+    **{("GET", f"/v1/{name}/{{record_id}}"): "record:write" for name in RESOURCES},
+    **{("POST", f"/v1/{name}/{{record_id}}/annulment"): "record:write" for name in RESOURCES},
+}
+EITHER = {("GET", "/v1/disclosures"): "record:write", ("GET", "/v1/disclosures/{disclosure_id}"): "record:write"}
+"""Operations both parties have, each with the scope of its role."""
+
+
+def spelled(path: str) -> str:
+    return path.replace(":str}", "}")
+
+
+def operations() -> dict[tuple[str, str], HTTPRouteHandler]:
+    return {
+        (str(method), spelled(path)): route for route in ROUTES for path in route.paths for method in route.http_methods
+    }
+
+
+def test_the_routes_are_the_contracts_and_no_others() -> None:
+    assert {operation: stated_scope(route.opt) for operation, route in operations().items()} == OPERATIONS
+
+
+def test_a_second_scope_is_stated_only_where_both_parties_have_the_operation() -> None:
+    assert {o: route.opt["or_scope"] for o, route in operations().items() if "or_scope" in route.opt} == EITHER
+
+
+def test_the_description_lists_the_same_operations_with_the_same_scopes() -> None:
+    document = json.loads((pathlib.Path(__file__).parents[2] / "openapi" / "sauma.json").read_text(encoding="utf-8"))
+    told = {
+        (method.upper(), path): next(iter(operation["security"]), {}).get("dpop", [None])[0]
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+        if method in {"get", "put", "post", "delete", "patch"}
+    }
+    assert {(method, path.lower().replace("_", "")): scope for (method, path), scope in told.items()} == {
+        (method, path.lower().replace("_", "")): scope for (method, path), scope in OPERATIONS.items()
+    }
+
+
+def test_no_route_brings_a_guard_a_dependency_or_a_middleware_of_its_own() -> None:
+    for operation, route in operations().items():
+        assert not route.guards, operation
+        assert not route.dependencies, operation
+        assert not route.middleware, operation
+
+
+@pytest.mark.parametrize(
+    "opt", [{}, {"scope": ""}, {"open": False}, {"open": True, "scope": "case:read"}, {"scope": ["case:read"]}]
+)
+def test_a_route_that_states_nothing_clear_serves_nobody(opt: dict[str, object]) -> None:
+    @get("/silent", opt=opt)
+    async def silent() -> None:
+        """A route somebody forgot to finish."""
+
+    codes: list[str] = []
+
+    def note(_: object, error: BadRequest) -> object:
+        codes.append(error.code)
+        raise error
+
+    app = Litestar([silent], guards=[guard], openapi_config=None, exception_handlers={BadRequest: note}, debug=False)
+    with TestClient(app, raise_server_exceptions=False) as client:
+        assert client.get("/silent").status_code == 500
+    assert codes == ["scope-missing"]
