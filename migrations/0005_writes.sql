@@ -349,6 +349,8 @@ begin
         return 'absent';
     end if;
     perform exchange.bump(v_from);
+    -- whose home municipality the unit came from is no longer known: nobody is competent until the next person record
+    update exchange.subject set handling_unit = '' where canonical = v_canonical;
     if v_from = v_to then
         insert into exchange.subject (id, controller, canonical, seed) values (p_new, p_controller, p_new, p_seed);
         insert into exchange.subject_basis (subject) values (p_new);

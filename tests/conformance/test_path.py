@@ -171,6 +171,18 @@ async def test_a_record_that_changes_after_the_entry_is_decided_anew(cast: Cast,
     assert await since(cast, before) == [*DISCLOSED, ("outcome", "undelivered", "superseded"), last]
 
 
+async def test_existence_too_is_of_the_revision_decided_on(cast: Cast) -> None:
+    record = await cast.open_case()
+    before = len(await cast.recorded())
+
+    async def act() -> None:
+        await cast.deposit("decisions", {"amount": "99.00", "date": cast.day}, record=record, expected=1)
+
+    between(cast, reading=(act,))
+    assert await cast.reason(form=Form.EXISTENCE, fields=("decision.amount",)) == "disclosed"
+    assert await since(cast, before) == [*DISCLOSED, ("outcome", "undelivered", "superseded"), *DISCLOSED]
+
+
 async def test_three_changes_in_a_row_are_too_many(cast: Cast) -> None:
     await cast.open_case()
     before = len(await cast.recorded())

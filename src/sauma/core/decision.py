@@ -259,9 +259,8 @@ def _matter(case: _Case) -> Reason | None:
 
 
 def _prior_information(case: _Case) -> Reason | None:
-    if Precondition.PRIOR_INFORMATION not in case.purpose.preconditions:
-        return None
-    return None if case.facts.prior_information is not None else Reason.PRIOR_INFORMATION_MISSING
+    needed = Precondition.PRIOR_INFORMATION in case.purpose.preconditions
+    return Reason.PRIOR_INFORMATION_MISSING if needed and case.facts.prior_information is None else None
 
 
 def _fields(case: _Case) -> Reason | None:
@@ -288,15 +287,19 @@ def _necessity(case: _Case) -> Reason | None:
 
 
 def _ceilings(case: _Case) -> Reason | None:
-    agreement, bounds = case.facts.agreement, case.purpose.window
-    if agreement is None or bounds is None:
+    agreement, period = case.facts.agreement, case.ask.period
+    if agreement is None or case.purpose.window is None:
         return Reason.PURPOSE_NOT_AGREED
-    months = window_of(case.ask, case.catalogue, day=case.day)
-    this = case.day.replace(day=1)
-    oldest = _months_back(this, min(bounds.max_months, agreement.max_months) - 1)
-    if months.first < oldest or months.last > _months_back(this, -1):
+    if period and (period.first < _oldest(case) or period.last > _months_back(case.day.replace(day=1), -1)):
         return Reason.WINDOW_EXCEEDED
     return Reason.FREQUENCY_EXCEEDED if case.facts.recent >= agreement.per_person_day else None
+
+
+def _oldest(case: _Case) -> dt.date:
+    """The first month that purpose and agreement let a pull look back to; the default window ends there too."""
+    bounds, agreement = case.purpose.window, case.facts.agreement
+    months = min(bounds.max_months if bounds else 1, agreement.max_months if agreement else 1)
+    return _months_back(case.day.replace(day=1), months - 1)
 
 
 def _competence(case: _Case) -> Reason | None:
@@ -333,7 +336,8 @@ def _permit(case: _Case, provisions: tuple[Provision, ...]) -> Permit | Refusal:
     """Condition 12: what is left per record once the matrix, the necessity and the masking have spoken."""
     ask, facts = case.ask, case.facts
     blocked = {p.record for p in facts.prohibitions if p.record and case.flow.basis in BLOCKED_BY[p.kind]}
-    held = [h for h in facts.headers if h.id not in blocked]
+    oldest = _oldest(case).isoformat()[:7]
+    held = [h for h in facts.headers if h.id not in blocked and (h.month is None or h.month >= oldest)]
     wanted = [p for p in wanted_fields(ask, case.purpose, case.flow) if p != ALREADY_HELD]
     records = [r for r in (_record(h, wanted, ask.form) for h in held) if r is not None]
     if not records or facts.subject is None:
@@ -372,11 +376,8 @@ def _record(header: RecordHeader, wanted: list[str], form: Form) -> PermittedRec
 
 def _withheld(case: _Case, wanted: list[str], held: list[RecordHeader]) -> tuple[Withheld, ...]:
     cells = _cells(case.purpose, case.flow)
-    rows = [
-        Withheld(field=path, reason="consent-required" if cell is Cell.CONSENT else "not-requested")
-        for path, cell in cells.items()
-        if cell is not Cell.RELEASED and path not in wanted
-    ]
+    why = {Cell.CONSENT: "consent-required", Cell.OPTIONAL: "not-requested"}
+    rows = [Withheld(field=p, reason=why[c]) for p, c in cells.items() if c in why and p not in wanted]
     masked = {s.path for h in held if h.protected for s in REGISTRY[h.resource].specs} & PROTECTED_PATHS
     rows += [Withheld(field=path, reason="protected") for path in wanted if path in masked]
     return tuple(rows)
