@@ -204,6 +204,8 @@ class MemoryUnit:
         if source is None or target is None:
             return "absent"
         self.state.bump(source)
+        for same in self.state.one_with(target):
+            self.state.subjects[same] = msgspec.structs.replace(self.state.subjects[same], handling_unit="")
         if source == target:
             self._add(controller, subject)
             self.state.identifiers[controller, new] = subject.keys.subject

@@ -19,8 +19,8 @@ from typing import Any
 import asyncpg
 import msgspec
 
-from databases import Database
 from asks import KELA, P01, PIRHA, TAMPERE, hetu_of, today
+from databases import Database
 from sauma import settings as told
 from sauma.app import open_world
 from sauma.core.canonical import canonical_bytes, digest
@@ -44,8 +44,20 @@ from sauma.vault.aead import Aead, Place, aes_gcm
 
 PATH = load("path")
 CLIENTS = {"kela": KELA, "pirha": PIRHA, "pirha-other": PIRHA}
-WORKER = Officer(kind=OfficerKind.PERSON, id="w-1", name="Päivi Virkailija", role="social-care-professional", unit="Hervannan aikuissosiaalityö")
-TOLD = {"name": "Aino Salanimi", "homeMunicipality": TAMPERE, "serviceLanguage": "fi", "turvakielto": False, "contactPhone": "+358401234567"}
+WORKER = Officer(
+    kind=OfficerKind.PERSON,
+    id="w-1",
+    name="Päivi Virkailija",
+    role="social-care-professional",
+    unit="Hervannan aikuissosiaalityö",
+)
+TOLD = {
+    "name": "Aino Salanimi",
+    "homeMunicipality": TAMPERE,
+    "serviceLanguage": "fi",
+    "turvakielto": False,
+    "contactPhone": "+358401234567",
+}
 DECIDED = {"id": "PTL-1", "type": "granted", "amount": "412.30", "reasons": "Salainen perustelu"}
 ENROLMENT = Enrolment(
     organisations=(
@@ -121,7 +133,10 @@ class Attempt:
         members = json.loads(self.entry.leaf)
         manifest = self.entry.manifest
         if rows is not None:
-            quoted = [[r.resource, str(r.record), r.revision, r.sensitivity, list(r.fields), base64url(r.digest)] for r in rows]
+            quoted = [
+                [r.resource, str(r.record), r.revision, r.sensitivity, list(r.fields), base64url(r.digest)]
+                for r in rows
+            ]
             manifest = canonical_bytes(quoted)
             members["manifest"] = base64url(digest(manifest))
         members = {name: value for name, value in (members | leaf).items() if value is not None}
@@ -131,7 +146,9 @@ class Attempt:
     @property
     def rows(self) -> list[ManifestRow]:
         """The manifest rows."""
-        quoted = msgspec.json.decode(self.entry.manifest, type=list[tuple[str, uuid.UUID, int, str, tuple[int, ...], str]])
+        quoted = msgspec.json.decode(
+            self.entry.manifest, type=list[tuple[str, uuid.UUID, int, str, tuple[int, ...], str]]
+        )
         return [ManifestRow(r, i, n, c, f, unbase64url(d)) for r, i, n, c, f, d in quoted]
 
 
@@ -221,7 +238,9 @@ class Scene:
         return deposit.id
 
     async def annul(self, resource: str, record: uuid.UUID) -> Done:
-        said = Annulment(resource=resource_named(resource), id=record, reason="wrong-content", officer=WORKER, expected=None)
+        said = Annulment(
+            resource=resource_named(resource), id=record, reason="wrong-content", officer=WORKER, expected=None
+        )
         return await annul(self.world, self.call("kela"), said)
 
     async def matter(self, person: PersonIdentifier, *, state: str = "open", reference: str | None = None) -> str:
@@ -272,7 +291,9 @@ class Scene:
     async def disclose(self, case: Case, **members: Any) -> Disclosed:
         return await disclose(self.world, self.query(case, **members))
 
-    async def disclose_with(self, case: Case, act: Callable[[], Awaitable[object]], **members: Any) -> tuple[Between, Disclosed | Exception]:
+    async def disclose_with(
+        self, case: Case, act: Callable[[], Awaitable[object]], **members: Any
+    ) -> tuple[Between, Disclosed | Exception]:
         """The main job with something happening between the entry and the read."""
         between = Between(self.world.records, act)
         world = msgspec.structs.replace(self.world, records=between)
@@ -311,7 +332,9 @@ class Scene:
 
     async def outcomes(self, entry: uuid.UUID) -> list[str]:
         """The reasons of the outcome entries that refer to an entry."""
-        rows = await self.sql("select reason from ledger.entry where kind = 'outcome' and refers = $1 order by id", entry)
+        rows = await self.sql(
+            "select reason from ledger.entry where kind = 'outcome' and refers = $1 order by id", entry
+        )
         return [row["reason"] for row in rows]
 
 
@@ -339,7 +362,9 @@ async def read(connection: asyncpg.Connection, entry: uuid.UUID, recorded_at: dt
     row = await connection.fetchrow(PATH["read"], entry, recorded_at)
     assert row is not None
     if row["status"] != "handed-out":
-        assert not any(row[column] for column in ("controller", "resource", "record", "class", "sealed", "data_key", "wrapped"))
+        assert not any(
+            row[column] for column in ("controller", "resource", "record", "class", "sealed", "data_key", "wrapped")
+        )
     return row
 
 

@@ -14,9 +14,9 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from asks import KELA, PIRHA, TAMPERE, today
 from attacks.scene import WORKER, Case, Scene, open_scene
 from databases import Database
-from asks import KELA, PIRHA, TAMPERE, today
 from sauma.core.people import PersonIdentifier
 from sauma.exchange.matters import Telling, inform
 from sauma.exchange.subjects import IdentifierChange, change_identifier
@@ -53,7 +53,14 @@ async def lived_through(scene: Scene) -> list[str]:
         told += [person, spouse]
         members = [{"relation": "spouse", "hetu": spouse.value}]
         fields = {
-            "persons": {"hetu": person.value, "name": f"{MARKER} Aino", "homeMunicipality": TAMPERE, "turvakielto": number == 3, "representativeName": f"{MARKER} Edunvalvoja", "contactAddress": {"street": f"{MARKER}katu 1", "postalCode": "33100", "postOffice": MARKER}},
+            "persons": {
+                "hetu": person.value,
+                "name": f"{MARKER} Aino",
+                "homeMunicipality": TAMPERE,
+                "turvakielto": number == 3,
+                "representativeName": f"{MARKER} Edunvalvoja",
+                "contactAddress": {"street": f"{MARKER}katu 1", "postalCode": "33100", "postOffice": MARKER},
+            },
             "households": {"type": "couple", "members": members},
             "decisions": {"date": today().isoformat(), "amount": "412.30", "reasons": f"{MARKER} perustelu"},
         }
@@ -65,15 +72,30 @@ async def lived_through(scene: Scene) -> list[str]:
         unknown = scene.person()
         told.append(unknown)
         await scene.disclose(Case(unknown, await scene.matter(unknown), {}))
-        telling = Telling(person=person, received_by=f"{MARKER} Vastaanottaja", text_version="1", language="fi", told_at=scene.world.clock(), officer=WORKER)
+        telling = Telling(
+            person=person,
+            received_by=f"{MARKER} Vastaanottaja",
+            text_version="1",
+            language="fi",
+            told_at=scene.world.clock(),
+            officer=WORKER,
+        )
         await inform(scene.world, scene.call("pirha"), telling)
         new = scene.person()
         told.append(new)
-        change = IdentifierChange(old=person, new=new, reason="corrected", effective_at=scene.world.clock(), officer=WORKER)
+        change = IdentifierChange(
+            old=person, new=new, reason="corrected", effective_at=scene.world.clock(), officer=WORKER
+        )
         await change_identifier(scene.world, scene.call("kela"), change)
         await scene.annul("decisions", record)
     with pytest.raises(asyncpg.PostgresError):  # what fails is in the server's log, if anything is
-        await scene.sql("insert into exchange.identifier (controller, blind_index, subject, sealed) values ($1, $2, $3, $4)", KELA, bytes(16), uuid.uuid4(), told[0].value.encode())
+        await scene.sql(
+            "insert into exchange.identifier (controller, blind_index, subject, sealed) values ($1, $2, $3, $4)",
+            KELA,
+            bytes(16),
+            uuid.uuid4(),
+            told[0].value.encode(),
+        )
     return [person.value for person in told]
 
 
@@ -87,7 +109,9 @@ class Stolen:
         """Everything at rest: the dump, the server's log, and each folder of the data directory, equal pages once."""
         asyncio.run(self._flush())
         cluster = self.database.cluster
-        dump = subprocess.run([self._binaries / "pg_dump", self.database.dsn("postgres")], capture_output=True, check=True, timeout=60)
+        dump = subprocess.run(
+            [self._binaries / "pg_dump", self.database.dsn("postgres")], capture_output=True, check=True, timeout=60
+        )
         found = {"pg_dump": dump.stdout, "server log": (cluster.home / "postgres.log").read_bytes()}
         pages: dict[str, dict[bytes, None]] = {}
         for path in sorted(cluster.database_directory.rglob("*")):
@@ -106,7 +130,9 @@ class Stolen:
 @pytest.fixture(scope="module")
 def stolen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stolen]:
     home = tmp_path_factory.mktemp("rest") / ".sauma"
-    binaries = embedded.find_binaries(Path(os.environ["SAUMA_TEST_PG_BIN"]) if "SAUMA_TEST_PG_BIN" in os.environ else None)
+    binaries = embedded.find_binaries(
+        Path(os.environ["SAUMA_TEST_PG_BIN"]) if "SAUMA_TEST_PG_BIN" in os.environ else None
+    )
     with embedded.start(home, binaries=binaries) as cluster:
         database = Database(cluster, "sauma")
 

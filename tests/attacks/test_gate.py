@@ -9,8 +9,8 @@ import asyncpg
 import msgspec
 import pytest
 
-from attacks.scene import TOLD, Attempt, Case, Scene, append, read
 from asks import KELA, PIRHA
+from attacks.scene import TOLD, Attempt, Case, Scene, append, read
 from sauma.core.decision import Form
 from sauma.core.errors import Unavailable
 from sauma.core.evidence import ManifestRow
@@ -122,6 +122,7 @@ async def test_a_snapshot_from_before_the_change_reads_nothing(scene: Scene) -> 
 
 # --------------------------------------------------------------------------- not this entry
 
+
 async def copied(scene: Scene, attempt: Attempt, seconds: int) -> tuple[uuid.UUID, Any]:
     """A copy of a committed entry as old as asked, made by the superuser: nobody else can date one."""
     copy = uuid.uuid4()
@@ -129,7 +130,9 @@ async def copied(scene: Scene, attempt: Attempt, seconds: int) -> tuple[uuid.UUI
         "select string_agg(column_name, ', ') from information_schema.columns where table_schema = 'ledger'"
         " and table_name = 'entry' and column_name not in ('id', 'recorded_at', 'writer', 'xid', 'leaf_hash')"
     )
-    await scene.sql("select ledger.add_partition((date_trunc('month', now() at time zone 'UTC') - interval '1 month')::date)")
+    await scene.sql(
+        "select ledger.add_partition((date_trunc('month', now() at time zone 'UTC') - interval '1 month')::date)"
+    )
     [row] = await scene.sql(
         f"insert into ledger.entry (id, recorded_at, writer, {columns[0][0]})"
         f" select $1, clock_timestamp() - make_interval(secs => $3), gen_random_uuid(), {columns[0][0]}"
@@ -142,7 +145,9 @@ async def copied(scene: Scene, attempt: Attempt, seconds: int) -> tuple[uuid.UUI
 
 
 @pytest.mark.parametrize(("seconds", "status"), [(20, "handed-out"), (31, "stale"), (3600, "stale")])
-async def test_an_entry_is_good_for_thirty_seconds(seconds: int, status: str, scene: Scene, known: dict[str, Case]) -> None:
+async def test_an_entry_is_good_for_thirty_seconds(
+    seconds: int, status: str, scene: Scene, known: dict[str, Case]
+) -> None:
     attempt = await scene.attempt(scene.query(await a_case(scene, known)))
     async with scene.server() as connection:
         await append(connection, attempt)
@@ -154,7 +159,12 @@ async def test_an_entry_is_named_by_its_id_and_its_time(scene: Scene, known: dic
     attempt = await scene.attempt(scene.query(await a_case(scene, known)))
     async with scene.server() as connection:
         at = (await append(connection, attempt))["recorded_at"]
-        for entry, when in ((uuid.uuid4(), at), (attempt.entry.id, at.replace(microsecond=(at.microsecond + 1) % 10**6)), (None, at), (attempt.entry.id, None)):
+        for entry, when in (
+            (uuid.uuid4(), at),
+            (attempt.entry.id, at.replace(microsecond=(at.microsecond + 1) % 10**6)),
+            (None, at),
+            (attempt.entry.id, None),
+        ):
             assert (await read(connection, entry, when))["status"] == "no-entry"
 
 
@@ -213,8 +223,12 @@ NAMED: dict[str, Rows] = {
     "the next revision": lambda rows, other: [changed(rows[0], revision=2)],
     "the revision before": lambda rows, other: [changed(rows[0], revision=0)],
     "a digest that is not the group's": lambda rows, other: [changed(rows[0], digest=bytes(32))],
-    "one class under another's digest": lambda rows, other: [changed(of(rows, "ordinary"), digest=of(rows, "protection").digest)],
-    "a class it does not know the digest of": lambda rows, other: [changed(of(rows, "ordinary"), sensitivity="restricted")],
+    "one class under another's digest": lambda rows, other: [
+        changed(of(rows, "ordinary"), digest=of(rows, "protection").digest)
+    ],
+    "a class it does not know the digest of": lambda rows, other: [
+        changed(of(rows, "ordinary"), sensitivity="restricted")
+    ],
     "one good and one bad row": lambda rows, other: [*rows, changed(rows[0], digest=bytes(32))],
 }
 
@@ -227,7 +241,9 @@ async def test_what_an_entry_may_not_name_is_not_handed_out(name: str, scene: Sc
         await scene.put(case.person, "persons", TOLD, client="pirha", record=case.records["persons"])
     other = Other(
         person=(await scene.attempt(scene.query(known["other"]))).rows[0],
-        controller=changed(of((await scene.attempt(scene.query(case))).rows, "ordinary"), digest=await digest_at(scene, PIRHA, case)),
+        controller=changed(
+            of((await scene.attempt(scene.query(case))).rows, "ordinary"), digest=await digest_at(scene, PIRHA, case)
+        ),
     )
     honest = await scene.attempt(scene.query(case))
     attempt = honest.forged(rows=NAMED[name](honest.rows, other))
@@ -337,7 +353,9 @@ async def test_an_agreement_of_other_parties_is_no_basis(scene: Scene, known: di
         PIRHA,
         KELA,
     )
-    attempt = (await scene.attempt(scene.query(await a_case(scene, known)))).on(agreement=row["id"], agreement_version=1)
+    attempt = (await scene.attempt(scene.query(await a_case(scene, known)))).on(
+        agreement=row["id"], agreement_version=1
+    )
     async with scene.server() as connection:
         assert (await append(connection, attempt))["status"] == "basis-changed"
 
@@ -350,7 +368,9 @@ Change = Callable[[Scene, Case, Attempt], Awaitable[object]]
 async def prohibit(scene: Scene, case: Case, attempt: Attempt) -> None:
     index = scene.world.vault.blind_index(case.person, KELA)
     async with scene.server() as connection:
-        assert await connection.fetchval("select api.add_prohibition(gen_random_uuid(), $1, $2, 'gdpr18-restriction', null)", KELA, index)
+        assert await connection.fetchval(
+            "select api.add_prohibition(gen_random_uuid(), $1, $2, 'gdpr18-restriction', null)", KELA, index
+        )
 
 
 async def protect(scene: Scene, subject: uuid.UUID) -> None:
@@ -359,7 +379,9 @@ async def protect(scene: Scene, subject: uuid.UUID) -> None:
 
 
 async def protect_other(scene: Scene, case: Case, attempt: Attempt) -> None:
-    [row] = await scene.sql("select distinct subject from exchange.record_person where record = $1", case.records["decisions"])
+    [row] = await scene.sql(
+        "select distinct subject from exchange.record_person where record = $1", case.records["decisions"]
+    )
     await protect(scene, row["subject"])
 
 
@@ -367,34 +389,73 @@ async def link(scene: Scene, case: Case, attempt: Attempt) -> None:
     old, new = scene.world.vault.blind_index(case.person, KELA), scene.world.vault.blind_index(scene.person(), KELA)
     [row] = await scene.sql("select sealed::bytea from exchange.identifier where blind_index = $1", old)
     async with scene.server() as connection:
-        assert await connection.fetchval("select api.link_identifier($1, $2, $3, $4)", KELA, old, new, row["sealed"]) == "linked"
+        assert (
+            await connection.fetchval("select api.link_identifier($1, $2, $3, $4)", KELA, old, new, row["sealed"])
+            == "linked"
+        )
 
 
 def as_owner(statement: str) -> Change:
     async def change(scene: Scene, case: Case, attempt: Attempt) -> None:
-        values = {"person": attempt.basis.subject, "record": case.records["persons"], "agreement": attempt.basis.agreement}
-        await scene.sql(statement, *(values[name] for name in ("person", "record", "agreement") if name in statement.partition("--")[2]))
+        values = {
+            "person": attempt.basis.subject,
+            "record": case.records["persons"],
+            "agreement": attempt.basis.agreement,
+        }
+        await scene.sql(
+            statement,
+            *(values[name] for name in ("person", "record", "agreement") if name in statement.partition("--")[2]),
+        )
 
     return change
 
 
 CHANGES: dict[str, tuple[Change, str]] = {
     "the record was annulled": (lambda s, c, a: s.annul("decisions", c.records["decisions"]), "superseded"),
-    "the record was replaced": (lambda s, c, a: s.put(c.person, "decisions", {"amount": "1.00"}, record=c.records["decisions"], expected=1), "superseded"),
+    "the record was replaced": (
+        lambda s, c, a: s.put(c.person, "decisions", {"amount": "1.00"}, record=c.records["decisions"], expected=1),
+        "superseded",
+    ),
     "a prohibition was set": (prohibit, "basis-changed"),
     "the person was protected": (lambda s, c, a: protect(s, a.basis.subject), "basis-changed"),
     "another person in the record was protected": (protect_other, "basis-changed"),
     "the person got another identifier": (link, "basis-changed"),
-    "the matter was closed": (lambda s, c, a: s.matter(c.person, state="closed", reference=c.reference), "basis-changed"),
-    "the agreement was ended": (as_owner("update registry.agreement set active = false where id = $1 -- agreement"), "basis-changed"),
-    "the agreement was changed": (as_owner("update registry.agreement set version = 2 where id = $1 -- agreement"), "basis-changed"),
-    "the client was suspended": (as_owner("update registry.client set active = false where id = 'pirha'"), "caller-changed"),
-    "the client was suspended and let in again": (as_owner("update registry.client set version = 2 where id = 'pirha'"), "caller-changed"),
-    "the receiver was suspended": (as_owner("update registry.organisation set active = false where id = '3221308-6'"), "caller-changed"),
-    "the discloser was suspended": (as_owner("update registry.organisation set active = false where id = '0246246-0'"), "basis-changed"),
-    "the person's keys were closed": (as_owner("update keys.data_key set state = 'closing' where subject = $1 -- person"), "superseded"),
+    "the matter was closed": (
+        lambda s, c, a: s.matter(c.person, state="closed", reference=c.reference),
+        "basis-changed",
+    ),
+    "the agreement was ended": (
+        as_owner("update registry.agreement set active = false where id = $1 -- agreement"),
+        "basis-changed",
+    ),
+    "the agreement was changed": (
+        as_owner("update registry.agreement set version = 2 where id = $1 -- agreement"),
+        "basis-changed",
+    ),
+    "the client was suspended": (
+        as_owner("update registry.client set active = false where id = 'pirha'"),
+        "caller-changed",
+    ),
+    "the client was suspended and let in again": (
+        as_owner("update registry.client set version = 2 where id = 'pirha'"),
+        "caller-changed",
+    ),
+    "the receiver was suspended": (
+        as_owner("update registry.organisation set active = false where id = '3221308-6'"),
+        "caller-changed",
+    ),
+    "the discloser was suspended": (
+        as_owner("update registry.organisation set active = false where id = '0246246-0'"),
+        "basis-changed",
+    ),
+    "the person's keys were closed": (
+        as_owner("update keys.data_key set state = 'closing' where subject = $1 -- person"),
+        "superseded",
+    ),
     "the record was given to somebody else": (
-        as_owner("update exchange.record set subject = (select subject from exchange.decoy limit 1) where id = $1 -- record"),
+        as_owner(
+            "update exchange.record set subject = (select subject from exchange.decoy limit 1) where id = $1 -- record"
+        ),
         "superseded",
     ),
 }
@@ -447,7 +508,9 @@ async def test_a_record_that_keeps_changing_is_given_up(scene: Scene) -> None:
 
     async def replace() -> None:
         [row] = await scene.sql("select revision from exchange.record where id = $1", case.records["decisions"])
-        await scene.put(case.person, "decisions", {"amount": "1.00"}, record=case.records["decisions"], expected=row["revision"])
+        await scene.put(
+            case.person, "decisions", {"amount": "1.00"}, record=case.records["decisions"], expected=row["revision"]
+        )
 
     world = msgspec.structs.replace(scene.world, records=Restless(scene, replace))
     opened = scene.watch.calls

@@ -12,8 +12,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from attacks.scene import DECIDED, WORKER, Case, Scene
 from asks import KELA
+from attacks.scene import DECIDED, WORKER, Case, Scene
 from sauma.core.disclosure import Receipt, Sealed
 from sauma.core.errors import BadRequest, Unavailable
 from sauma.core.evidence import Claim
@@ -72,7 +72,9 @@ async def race(scene: Scene, case: Case, draw: random.Random, ports: Timed) -> t
     async def change() -> float:
         await asyncio.sleep(draw.random() * 0.012)
         async with scene.pool.acquire() as connection:
-            await connection.execute("select api.add_prohibition(gen_random_uuid(), $1, $2, 'gdpr18-restriction', null)", KELA, index)
+            await connection.execute(
+                "select api.add_prohibition(gen_random_uuid(), $1, $2, 'gdpr18-restriction', null)", KELA, index
+            )
         return time.perf_counter()
 
     acknowledged, *answers = await asyncio.gather(change(), *(reader() for _ in range(READERS)))
@@ -108,9 +110,13 @@ async def test_every_entry_of_the_races_precedes_the_change_it_raced(scene: Scen
     for _ in range(20):
         await scene.sql("delete from exchange.prohibition")
         await race(scene, case, draw, Timed(scene, draw))
-        [row] = await scene.sql("select version, clock_timestamp() as at from exchange.subject_basis where subject = $1", subject)
+        [row] = await scene.sql(
+            "select version, clock_timestamp() as at from exchange.subject_basis where subject = $1", subject
+        )
         changes.append((row["version"], row["at"]))
-    entries = await scene.sql("select basis_subject_version as version, recorded_at from ledger.entry where basis_subject = $1", subject)
+    entries = await scene.sql(
+        "select basis_subject_version as version, recorded_at from ledger.entry where basis_subject = $1", subject
+    )
     moved = dict(changes)
     assert len(entries) > 10
     assert all(entry["recorded_at"] < moved[entry["version"] + 1] for entry in entries)
@@ -126,13 +132,19 @@ async def test_one_key_has_one_effect(scene: Scene) -> None:
         said = [await once(scene, deposit, key) if s == "idempotency-key-in-progress" else s for s in said]
     assert len({s[1:] for s in said}) == 1
     assert sorted(s[0] for s in said) == [False] + [True] * 63
-    [row] = await scene.sql("select revision, (select count(*) from ledger.entry where id = $2) as entries from exchange.record where id = $1", deposit.id, said[0][1])
+    [row] = await scene.sql(
+        "select revision, (select count(*) from ledger.entry where id = $2) as entries from exchange.record where id = $1",
+        deposit.id,
+        said[0][1],
+    )
     assert (row["revision"], row["entries"]) == (1, 1)
 
 
 async def once(scene: Scene, deposit: Any, key: str, **call: Any) -> Any:
     try:
-        done = await put_record(scene.world, msgspec.structs.replace(scene.call("kela", key, "PUT one"), **call), deposit, WORKER)
+        done = await put_record(
+            scene.world, msgspec.structs.replace(scene.call("kela", key, "PUT one"), **call), deposit, WORKER
+        )
     except BadRequest as refused:
         return refused.code
     return done.replayed, done.entry, done.leaf_hash, done.etag, done.status, json.dumps(done.members, sort_keys=True)
@@ -155,7 +167,10 @@ async def test_a_key_is_not_used_twice(name: str, scene: Scene) -> None:
 async def test_a_key_belongs_to_one_client(scene: Scene) -> None:
     key = uuid.uuid4().hex
     calls = [Call(caller=scene.caller(client), route="PUT x", key=key, body=b"b") for client in ("kela", "pirha")]
-    done = [await put_record(scene.world, call, scene.deposit(scene.person(), "decisions", DECIDED), WORKER) for call in calls]
+    done = [
+        await put_record(scene.world, call, scene.deposit(scene.person(), "decisions", DECIDED), WORKER)
+        for call in calls
+    ]
     assert not any(d.replayed for d in done)
     assert done[0].entry != done[1].entry
 

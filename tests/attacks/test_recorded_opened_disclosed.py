@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from attacks.scene import Case, Scene
 from asks import KELA, P01, TAMPERE, today
+from attacks.scene import Case, Scene
 from sauma.core.decision import PROTECTED_PATHS, RESOURCE_OF, Form
 from sauma.core.evidence import unbase64url
 from sauma.core.matters import Months
@@ -38,8 +38,21 @@ def deposits(draw: random.Random) -> list[tuple[str, dict[str, Any]]]:
     sums = f"{draw.randrange(1000)}.{draw.randrange(100):02d}"
     everything: list[tuple[str, dict[str, Any]]] = [
         ("households", {"type": "alone", "size": 1}),
-        ("applications", {"id": "H-1", "receivedAt": day, "status": "received", "urgencyFlag": True, "meetingRequest": False}),
-        ("decisions", {"id": "P-1", "date": day, "type": "granted", "amount": sums, "reasons": "Perustelu: ä\"\\\n", "appeal": False}),
+        (
+            "applications",
+            {"id": "H-1", "receivedAt": day, "status": "received", "urgencyFlag": True, "meetingRequest": False},
+        ),
+        (
+            "decisions",
+            {
+                "id": "P-1",
+                "date": day,
+                "type": "granted",
+                "amount": sums,
+                "reasons": 'Perustelu: ä"\\\n',
+                "appeal": False,
+            },
+        ),
         ("decisions", {"date": day, "type": "refused"}),
         ("calculations", {"basicAmount": sums, "result": sums, "assets": [{"class": "deposit", "sum": sums}]}),
         ("calculations", {"basicAmount": sums, "healthCostDetail": [{"class": "medicine", "sum": sums}]}),
@@ -48,7 +61,11 @@ def deposits(draw: random.Random) -> list[tuple[str, dict[str, Any]]]:
         ("reductions", {"percent": 20}),
         ("recoveries", {"order": True, "amount": sums}),
     ]
-    return [(name, {m: v for m, v in fields.items() if draw.random() < 0.9}) for name, fields in everything if draw.random() < 0.8]
+    return [
+        (name, {m: v for m, v in fields.items() if draw.random() < 0.9})
+        for name, fields in everything
+        if draw.random() < 0.8
+    ]
 
 
 async def populated(scene: Scene, draw: random.Random) -> tuple[list[Case], dict[uuid.UUID, dict[str, Any]]]:
@@ -58,7 +75,13 @@ async def populated(scene: Scene, draw: random.Random) -> tuple[list[Case], dict
     await scene.put(protected, "persons", {"turvakielto": True, "homeMunicipality": TAMPERE})
     for number in range(8):
         person = scene.person()
-        own = {"hetu": person.value, "name": f"Nimi {number}", "homeMunicipality": TAMPERE, "turvakielto": number % 3 == 0, "contactPhone": "+35840123456"}
+        own = {
+            "hetu": person.value,
+            "name": f"Nimi {number}",
+            "homeMunicipality": TAMPERE,
+            "turvakielto": number % 3 == 0,
+            "contactPhone": "+35840123456",
+        }
         for resource, fields in [("persons", own), *deposits(draw)]:
             others = (protected,) if draw.random() < 0.2 else ()
             record = await scene.put(person, resource, fields, others=others)
@@ -71,7 +94,11 @@ async def populated(scene: Scene, draw: random.Random) -> tuple[list[Case], dict
 
 def request(scene: Scene, draw: random.Random) -> dict[str, Any]:
     """A lawful question: every released field or some fields with their necessity; a window; a page size."""
-    cells = {p: c for p, c in scene.world.catalogue.purposes[P01].cells.items() if p in RESOURCE_OF or p.startswith("worker.")}
+    cells = {
+        p: c
+        for p, c in scene.world.catalogue.purposes[P01].cells.items()
+        if p in RESOURCE_OF or p.startswith("worker.")
+    }
     asked = None if draw.random() < 0.3 else tuple(draw.sample(sorted(cells), draw.randrange(1, 12)))
     necessity = {}
     for path in asked or ():
@@ -91,7 +118,11 @@ def request(scene: Scene, draw: random.Random) -> dict[str, Any]:
 def recorded(row: Any) -> Opened:
     """What the ledger row's manifest says may leave."""
     rows = json.loads(row["manifest"])
-    return Counter((REGISTRY[resource].table, uuid.UUID(record), revision, field) for resource, record, revision, _, fields, _ in rows for field in fields)
+    return Counter(
+        (REGISTRY[resource].table, uuid.UUID(record), revision, field)
+        for resource, record, revision, _, fields, _ in rows
+        for field in fields
+    )
 
 
 def disclosed(body: dict[str, Any]) -> Opened:
@@ -100,7 +131,9 @@ def disclosed(body: dict[str, Any]) -> Opened:
     for record in body["records"]:
         resource = REGISTRY[record["resource"]]
         ids = {spec.member: spec.id for spec in resource.specs}
-        found.update((resource.table, uuid.UUID(record["id"]), record["revision"], ids[member]) for member in record["fields"])
+        found.update(
+            (resource.table, uuid.UUID(record["id"]), record["revision"], ids[member]) for member in record["fields"]
+        )
     return found
 
 
@@ -117,7 +150,9 @@ async def test_recorded_is_opened_is_disclosed(scene: Scene) -> None:
     draw = random.Random("sauma")
     cases, stated = await populated(scene, draw)
     assert len(stated) >= 30
-    [guarded] = await scene.sql("select array_agg(r.id) as ids from exchange.record r join exchange.subject s on s.id = r.subject where s.protected")
+    [guarded] = await scene.sql(
+        "select array_agg(r.id) as ids from exchange.record r join exchange.subject s on s.id = r.subject where s.protected"
+    )
     outcomes, fields_seen, values = Counter[str](), set[str](), 0
     for _ in range(REQUESTS):
         asked, case, cursor = request(scene, draw), draw.choice(cases), ""
@@ -139,15 +174,24 @@ async def test_recorded_is_opened_is_disclosed(scene: Scene) -> None:
                 assert (row["kind"], json.loads(row["manifest"]), opened) == ("refusal", [], Counter())
             if asked["form"] is Form.EXISTENCE and body["outcome"] == "disclosed":
                 named = {(r, i) for r, i, *_ in json.loads(row["manifest"])}
-                [months] = await scene.sql("select array_agg(distinct array[resource, month]) as at from exchange.record where id::text = any ($1)", [i for _, i in named])
-                assert {(line["resource"], line["month"]) for line in body["existence"]} == {tuple(at) for at in months["at"]}
+                [months] = await scene.sql(
+                    "select array_agg(distinct array[resource, month]) as at from exchange.record where id::text = any ($1)",
+                    [i for _, i in named],
+                )
+                assert {(line["resource"], line["month"]) for line in body["existence"]} == {
+                    tuple(at) for at in months["at"]
+                }
                 assert all(line["exists"] is True for line in body["existence"])
             for record in body["records"]:
                 for member, value in record["fields"].items():
                     assert value == stated[uuid.UUID(record["id"])].get(member)
                     values += 1
             cursor = body["nextCursor"]
-    assert outcomes["values disclosed"] > 30 and outcomes["existence disclosed"] > 5 and outcomes["values nothing-disclosable"] > 0, outcomes
+    assert (
+        outcomes["values disclosed"] > 30
+        and outcomes["existence disclosed"] > 5
+        and outcomes["values nothing-disclosable"] > 0
+    ), outcomes
     assert len(fields_seen) > 25 and values > 500
 
 

@@ -14,8 +14,8 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from attacks.scene import DECIDED, WORKER, Scene, append, read
 from asks import PIRHA
+from attacks.scene import DECIDED, WORKER, Scene, append, read
 from sauma.exchange.append import ProofReplayed, Refused
 from sauma.exchange.deposit import put_record
 from sauma.store import migrate
@@ -129,7 +129,11 @@ FORBIDDEN: dict[str, tuple[str, ...]] = {
         "create role mine",
         "select pg_read_file('postgresql.conf')",
     ),
-    "sauma_sequencer": (*(f"select * from {table}" for table in TABLES), "select api.read(gen_random_uuid(), now())", *INSIDE),
+    "sauma_sequencer": (
+        *(f"select * from {table}" for table in TABLES),
+        "select api.read(gen_random_uuid(), now())",
+        *INSIDE,
+    ),
 }
 
 
@@ -161,7 +165,9 @@ async def test_a_role_may_not(role: str, scene: Scene) -> None:
 
 
 async def partitions(scene: Scene) -> list[str]:
-    rows = await scene.sql("select inhrelid::regclass::text as name from pg_inherits where inhparent = 'ledger.entry'::regclass order by 1")
+    rows = await scene.sql(
+        "select inhrelid::regclass::text as name from pg_inherits where inhparent = 'ledger.entry'::regclass order by 1"
+    )
     return [row["name"] for row in rows]
 
 
@@ -218,7 +224,9 @@ async def not_refused(connection: asyncpg.Connection, scene: Scene, setting: str
     """The statements the triggers let through, on the ledger and on each of its partitions."""
     this = await scene.superuser.fetchval("select 'ledger.entry_' || to_char(now() at time zone 'UTC', 'YYYYMM')")
     with_rows = [statement.format(relation) for relation in ("ledger.entry", this) for statement in CHANGED]
-    anyway = [statement.format(relation) for relation in ("ledger.entry", *await partitions(scene)) for statement in EMPTIED]
+    anyway = [
+        statement.format(relation) for relation in ("ledger.entry", *await partitions(scene)) for statement in EMPTIED
+    ]
     done = []
     for statement in (*with_rows, *anyway):
         transaction = connection.transaction()
@@ -251,7 +259,9 @@ async def test_a_superuser_cannot_by_leaving_triggers_out(scene: Scene) -> None:
 
 async def test_a_partition_made_later_is_protected_too(scene: Scene) -> None:
     await scene.sql("select ledger.add_partition('2031-05-01')")
-    rows = await scene.sql("select tgname, tgenabled from pg_trigger where tgrelid = 'ledger.entry_203105'::regclass order by tgname")
+    rows = await scene.sql(
+        "select tgname, tgenabled from pg_trigger where tgrelid = 'ledger.entry_203105'::regclass order by tgname"
+    )
     assert {(row["tgname"], row["tgenabled"]) for row in rows} == {("immutable_row", b"A"), ("immutable_table", b"A")}
 
 
@@ -322,7 +332,13 @@ def product_sql() -> dict[str, str]:
 
 async def test_no_sql_notifies_or_sets_the_session() -> None:
     assert {name: found[0] for name, text in product_sql().items() if (found := BANNED.search(text))} == {}
-    for planted in ("notify changed", "listen x", "set session authorization x", "select set_config('a', 'b', false)", "SET synchronous_commit = off"):
+    for planted in (
+        "notify changed",
+        "listen x",
+        "set session authorization x",
+        "select set_config('a', 'b', false)",
+        "SET synchronous_commit = off",
+    ):
         assert BANNED.search(planted)
 
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import msgspec
 import pytest
 
-from attacks.scene import DECIDED, TOLD, Case, Scene
 from asks import KELA, PIRHA, today
+from attacks.scene import DECIDED, TOLD, Case, Scene
 from sauma.core.errors import Unavailable
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -32,16 +32,33 @@ class Ground:
     other: Case
     old: bytes  # the first revision of the decision's group
 
-    async def group(self, case: Case, resource: str = "decisions", sensitivity: str = "ordinary", controller: str = KELA) -> bytes:
-        [row] = await self.scene.sql(f"select sealed::bytea from exchange.record_group where {GROUP}", controller, resource, case.records[resource], sensitivity)
+    async def group(
+        self, case: Case, resource: str = "decisions", sensitivity: str = "ordinary", controller: str = KELA
+    ) -> bytes:
+        [row] = await self.scene.sql(
+            f"select sealed::bytea from exchange.record_group where {GROUP}",
+            controller,
+            resource,
+            case.records[resource],
+            sensitivity,
+        )
         return bytes(row["sealed"])
 
     async def put(self, sealed: bytes, resource: str = "decisions", sensitivity: str = "ordinary") -> None:
         """The generated digest moves along, so that only the seal itself can notice."""
-        await self.scene.sql(f"update exchange.record_group set sealed = $5 where {GROUP}", KELA, resource, self.case.records[resource], sensitivity, sealed)
+        await self.scene.sql(
+            f"update exchange.record_group set sealed = $5 where {GROUP}",
+            KELA,
+            resource,
+            self.case.records[resource],
+            sensitivity,
+            sealed,
+        )
 
     async def subject(self, case: Case) -> uuid.UUID:
-        [row] = await self.scene.sql("select subject from exchange.record where controller = $1 and id = $2", KELA, case.records["decisions"])
+        [row] = await self.scene.sql(
+            "select subject from exchange.record where controller = $1 and id = $2", KELA, case.records["decisions"]
+        )
         return uuid.UUID(str(row["subject"]))
 
 
@@ -110,7 +127,9 @@ async def between_controllers(g: Ground) -> None:
 
 async def to_another_subject(g: Ground) -> None:
     """The other person's record and its groups now say they are the first one's, with the first one's keys."""
-    await g.scene.sql("update exchange.record set subject = $1 where id = $2", await g.subject(g.case), g.other.records["decisions"])
+    await g.scene.sql(
+        "update exchange.record set subject = $1 where id = $2", await g.subject(g.case), g.other.records["decisions"]
+    )
     await g.scene.sql(
         "update exchange.record_group g set data_key = k.id from keys.data_key k"
         " where g.record = $2 and k.subject = $1 and k.class = g.class",
@@ -122,9 +141,25 @@ async def to_another_subject(g: Ground) -> None:
 async def to_another_record(g: Ground) -> None:
     """A record of the same person under another id."""
     new = uuid.uuid4()
-    await g.scene.sql("insert into exchange.record select controller, resource, $1, subject, revision, state, month, recorded_at, retain_until from exchange.record where id = $2 and controller = $3", new, g.case.records["decisions"], KELA)
-    await g.scene.sql(f"update exchange.record_group set record = $5 where {GROUP}", KELA, "decisions", g.case.records["decisions"], "ordinary", new)
-    await g.scene.sql("update exchange.record set state = 'annulled' where id = $1 and controller = $2", g.case.records["decisions"], KELA)
+    await g.scene.sql(
+        "insert into exchange.record select controller, resource, $1, subject, revision, state, month, recorded_at, retain_until from exchange.record where id = $2 and controller = $3",
+        new,
+        g.case.records["decisions"],
+        KELA,
+    )
+    await g.scene.sql(
+        f"update exchange.record_group set record = $5 where {GROUP}",
+        KELA,
+        "decisions",
+        g.case.records["decisions"],
+        "ordinary",
+        new,
+    )
+    await g.scene.sql(
+        "update exchange.record set state = 'annulled' where id = $1 and controller = $2",
+        g.case.records["decisions"],
+        KELA,
+    )
 
 
 async def other_data_key(g: Ground) -> None:
@@ -148,7 +183,9 @@ async def class_data_key(g: Ground) -> None:
 
 def key_set(expression: str) -> Callable[[Ground], Awaitable[None]]:
     async def change(g: Ground) -> None:
-        await g.scene.sql(f"update keys.data_key set {expression} where subject = $1 and class = 'ordinary'", await g.subject(g.case))
+        await g.scene.sql(
+            f"update keys.data_key set {expression} where subject = $1 and class = 'ordinary'", await g.subject(g.case)
+        )
 
     return change
 
@@ -159,7 +196,9 @@ async def null_data_key(g: Ground) -> None:
 
 
 async def revision_raised(g: Ground) -> None:
-    await g.scene.sql("update exchange.record set revision = 3 where id = $1 and controller = $2", g.case.records["decisions"], KELA)
+    await g.scene.sql(
+        "update exchange.record set revision = 3 where id = $1 and controller = $2", g.case.records["decisions"], KELA
+    )
 
 
 async def old_group(g: Ground) -> None:
@@ -237,11 +276,15 @@ async def test_nothing_leaves(name: str, scene: Scene) -> None:
         with pytest.raises(Unavailable) as said:
             await scene.disclose(g.case, fields=ASKED, necessity=necessity)
     finally:
-        await scene.sql("delete from exchange.record_group g using keys.data_key k where k.id = g.data_key and k.wrapped is null")
+        await scene.sql(
+            "delete from exchange.record_group g using keys.data_key k where k.id = g.data_key and k.wrapped is null"
+        )
         await scene.sql("delete from keys.data_key where wrapped is null")
         await scene.sql("alter table keys.data_key alter column wrapped set not null")
     reason = {"crypto-unavailable": "crypto-unavailable", "overloaded": "superseded"}[said.value.code]
-    entries = await scene.sql("select id from ledger.entry where kind = 'disclosure' and basis_subject = $1", await g.subject(g.case))
+    entries = await scene.sql(
+        "select id from ledger.entry where kind = 'disclosure' and basis_subject = $1", await g.subject(g.case)
+    )
     assert entries
     for entry in entries:
         assert await scene.outcomes(entry["id"]) == [reason]
@@ -255,7 +298,9 @@ async def test_nothing_leaves(name: str, scene: Scene) -> None:
 async def test_a_group_taken_away_is_missing_from_entry_and_answer_alike(scene: Scene) -> None:
     """The owner can destroy; what is gone is neither promised nor given. That it is missing shows against the write."""
     g = await ground(scene)
-    await scene.sql(f"delete from exchange.record_group where {GROUP}", KELA, "decisions", g.case.records["decisions"], "ordinary")
+    await scene.sql(
+        f"delete from exchange.record_group where {GROUP}", KELA, "decisions", g.case.records["decisions"], "ordinary"
+    )
     answer = await scene.disclose(g.case, fields=ASKED[:2] + ASKED[3:])
     assert {record["resource"] for record in json.loads(answer.body)["records"]} == {"persons"}
     assert set((await scene.entry(answer.receipt.entry))["row_resource"]) == {"persons"}
@@ -275,7 +320,9 @@ async def test_a_whole_row_rolled_back_is_told_by_its_manifest_only(scene: Scene
     """
     g = await ground(scene)
     await g.put(g.old)
-    await scene.sql("update exchange.record set revision = 1 where id = $1 and controller = $2", g.case.records["decisions"], KELA)
+    await scene.sql(
+        "update exchange.record set revision = 1 where id = $1 and controller = $2", g.case.records["decisions"], KELA
+    )
     answer = await scene.disclose(g.case, fields=("decision.amount",))
     assert b"412.30" in answer.body
     assert (await scene.entry(answer.receipt.entry))["row_revision"] == [1]

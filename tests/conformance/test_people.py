@@ -70,6 +70,9 @@ async def test_a_wrong_link_is_split_again(cast: Cast) -> None:
     await cast.changed(OLD, NEW, "corrected")
     done = await cast.changed(OLD, NEW, "wrong-link")
     assert done.members == {"status": "split", "reason": "wrong-link"}
+    for of, case in ((OLD, cast.case), (NEW, cast.case + "-Y")):  # whose home it was is not known any more
+        assert await cast.reason(person=of, case_reference=case) == "nothing-disclosable"
+        await cast.deposit("persons", {"homeMunicipality": TAMPERE}, of=of)
     assert await amounts(cast, OLD) == ["1.00"]
     assert await amounts(cast, NEW, cast.case + "-Y") == ["2.00"]
 
@@ -85,6 +88,8 @@ async def test_a_wrongly_added_identifier_becomes_a_person_of_its_own(cast: Cast
     await cast.deposit("persons", {"homeMunicipality": TAMPERE}, of=NEW)
     assert await amounts(cast, NEW) == ["2.00"]
     await cast.matter(of=OLD, case=cast.case + "-O")
+    assert await cast.reason(person=OLD, case_reference=cast.case + "-O") == "nothing-disclosable"
+    await cast.deposit("persons", {"homeMunicipality": TAMPERE}, of=OLD)
     assert await amounts(cast, OLD, cast.case + "-O") == ["1.00"]
 
 

@@ -247,6 +247,31 @@ def test_a_record_that_may_not_leave_costs_no_other_its_place(limit: int, header
     assert [number for page in pages(question) for number in page] == expected
 
 
+AGREED = {
+    "an agreement on three months": (3, {"2026-11", "2026-10", "2026-09"}),
+    "an agreement on one month narrows the default window": (1, {"2026-11"}),
+    "an agreement on a year": (12, {"2026-11", "2026-10", "2026-09", "2026-08"}),
+}
+
+
+@pytest.mark.parametrize("sentence", AGREED)
+def test_an_agreement_narrows_what_leaves(sentence: str) -> None:
+    """Gather looks as far back as the question; the decision lets out no month older than was agreed."""
+    agreed, expected = AGREED[sentence]
+    held = tuple(
+        msgspec.structs.replace(header("decisions", number), month=month)
+        for number, month in enumerate(("2026-11", "2026-10", "2026-09", "2026-08"), 1)
+    )
+    question = but(
+        asking(P01, "decision.date", "person.name"),
+        ("facts/agreement/max_months", agreed),
+        ("facts/headers", (*held, msgspec.structs.replace(header("persons", 5), month=None))),
+    )
+    decided = question.decide()
+    assert isinstance(decided, Permit)
+    assert {r.header.month for r in decided.records} == expected | {None}
+
+
 def test_the_permit_carries_what_the_append_compares() -> None:
     decided = P09.decide()
     assert isinstance(decided, Permit)

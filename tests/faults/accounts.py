@@ -28,16 +28,22 @@ async def have_one_effect(connection: asyncpg.Connection, records: dict[uuid.UUI
     """Each written record stands in its first revision, and no key was answered for two entries."""
     rows = await connection.fetch("select id, revision from exchange.record where id = any ($1)", list(records))
     assert {row["id"]: row["revision"] for row in rows} == dict.fromkeys(records, 1)
-    kept = await connection.fetch("select convert_from(answer, 'UTF8')::json #>> '{members,id}' as record, convert_from(answer, 'UTF8')::json ->> 'entry' as entry from ledger.idempotency")
+    kept = await connection.fetch(
+        "select convert_from(answer, 'UTF8')::json #>> '{members,id}' as record, convert_from(answer, 'UTF8')::json ->> 'entry' as entry from ledger.idempotency"
+    )
     entries = defaultdict(list)
     for row in kept:
         entries[row["record"]].append(row["entry"])
-    assert {record: entries[str(record)] for record in records} == {record: [str(entry)] for record, entry in records.items()}
+    assert {record: entries[str(record)] for record in records} == {
+        record: [str(entry)] for record, entry in records.items()
+    }
 
 
 async def chains_are_whole(connection: asyncpg.Connection) -> int:
     """Every writer counts from nought without a gap and links each leaf to the one before; how many named a broken one."""
-    rows = await connection.fetch("select writer, counter, leaf, leaf_hash, kind, refers from ledger.entry order by writer, counter")
+    rows = await connection.fetch(
+        "select writer, counter, leaf, leaf_hash, kind, refers from ledger.entry order by writer, counter"
+    )
     chains: dict[uuid.UUID, list[asyncpg.Record]] = defaultdict(list)
     for row in rows:
         chains[row["writer"]].append(row)

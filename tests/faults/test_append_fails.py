@@ -30,7 +30,9 @@ async def canary(scene: Scene, case: Case, failure: str) -> AsyncIterator[None]:
     """Entries that carry this person's tag fail."""
     month = scene.world.clock().strftime("%Y-%m")
     tag = scene.world.vault.subject_tag(month, scene.world.vault.person_seed(case.person))
-    await scene.sql(f"create function public.canary() returns trigger language plpgsql security definer as $$ begin {failure}; return new; end $$")
+    await scene.sql(
+        f"create function public.canary() returns trigger language plpgsql security definer as $$ begin {failure}; return new; end $$"
+    )
     await scene.sql("grant usage on schema public to sauma_owner")
     statement = f"create trigger canary before insert on ledger.entry for each row when (new.subject_tag = '\\x{tag.hex()}') execute function public.canary()"
     await scene.sql(statement)
@@ -80,8 +82,12 @@ async def test_an_outcome_that_cannot_be_recorded_still_opens_nothing(scene: Sce
 
     async def replace_and_break() -> None:
         await scene.put(case.person, "decisions", DECIDED, record=case.records["decisions"], expected=1)
-        await scene.sql("create function public.canary() returns trigger language plpgsql as $$ begin raise exception 'canary'; end $$")
-        await scene.sql("create trigger canary before insert on ledger.entry for each row when (new.kind = 'outcome') execute function public.canary()")
+        await scene.sql(
+            "create function public.canary() returns trigger language plpgsql as $$ begin raise exception 'canary'; end $$"
+        )
+        await scene.sql(
+            "create trigger canary before insert on ledger.entry for each row when (new.kind = 'outcome') execute function public.canary()"
+        )
 
     scene.watch.opened.clear()
     try:
@@ -100,7 +106,9 @@ async def test_after_a_lost_connection_the_next_writer_says_where_the_last_one_s
         with pytest.raises(Unavailable):
             await scene.disclose(case)
     position = scene.world.ledger._database.broken[-1]
-    await scene.sql("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'sauma_server' and datname = current_database()")
+    await scene.sql(
+        "select pg_terminate_backend(pid) from pg_stat_activity where usename = 'sauma_server' and datname = current_database()"
+    )
     rows = []
     for _ in range(9):  # the pool meets its dead connections one by one
         with contextlib.suppress(Unavailable):
@@ -110,5 +118,7 @@ async def test_after_a_lost_connection_the_next_writer_says_where_the_last_one_s
             break
     said = json.loads(rows[0]["leaf"])
     assert (said["reason"], said["payload"]) == (str(position.counter), base64url(position.previous))
-    stands = await scene.sql("select counter, leaf_hash from ledger.entry where writer = $1 order by counter desc limit 1", position.writer)
+    stands = await scene.sql(
+        "select counter, leaf_hash from ledger.entry where writer = $1 order by counter desc limit 1", position.writer
+    )
     assert [(row["counter"] + 1, row["leaf_hash"]) for row in stands] == [(position.counter, position.previous)]

@@ -40,7 +40,9 @@ class Traffic:
 
     async def write(self, key: str, deposit: Deposit) -> bool:
         try:
-            done = await put_record(self.scene.world, self.scene.call("kela", key, f"PUT {deposit.id}"), deposit, WORKER)
+            done = await put_record(
+                self.scene.world, self.scene.call("kela", key, f"PUT {deposit.id}"), deposit, WORKER
+            )
         except Unavailable as said:
             self.codes.add(said.code)
             await asyncio.sleep(0.1)

@@ -41,7 +41,9 @@ class Traffic:
         assert answer.status_code in {200, 201}, answer.text
         receipt = answer.json()["receipt"]
         entry = uuid.UUID(receipt["entryId"])
-        self.acknowledged[entry] = unpadded(receipt["leafHash"].removeprefix("sha-256=:").removesuffix(":").translate(str.maketrans("+/", "-_")))
+        self.acknowledged[entry] = unpadded(
+            receipt["leafHash"].removeprefix("sha-256=:").removesuffix(":").translate(str.maketrans("+/", "-_"))
+        )
         if len(self.acknowledged) >= self.goal:
             self.enough.set()
         return entry
@@ -102,9 +104,14 @@ def test_what_a_killed_server_answered_stands_once(server: Live, database: Datab
     for number in range(ROUNDS):
         traffic.goal = len(traffic.acknowledged) + ENOUGH
         traffic.enough.clear()
-        systems = [(System(server, "kela", CASEWORK, None), System(server, "pirha", CASEWORK, None)) for _ in range(CALLERS)]
+        systems = [
+            (System(server, "kela", CASEWORK, None), System(server, "pirha", CASEWORK, None)) for _ in range(CALLERS)
+        ]
         with ThreadPoolExecutor(CALLERS) as threads:
-            callers = [threads.submit(traffic.caller, *pair, random.Random(number * CALLERS + n)) for n, pair in enumerate(systems)]
+            callers = [
+                threads.submit(traffic.caller, *pair, random.Random(number * CALLERS + n))
+                for n, pair in enumerate(systems)
+            ]
             assert traffic.enough.wait(60), [caller.exception(0) for caller in callers if caller.done()]
             kill(server)
         for caller in callers:
@@ -117,7 +124,12 @@ def test_what_a_killed_server_answered_stands_once(server: Live, database: Datab
             traffic.write(kela, key, record, body)
         traffic.unknown.clear()
         assert len(traffic.acknowledged) >= traffic.goal
-        checked(database, lambda c: stand_once(c, traffic.acknowledged), lambda c: have_one_effect(c, traffic.records), chains_are_whole)
+        checked(
+            database,
+            lambda c: stand_once(c, traffic.acknowledged),
+            lambda c: have_one_effect(c, traffic.records),
+            chains_are_whole,
+        )
     assert unknown >= ROUNDS, "no write was in flight when the server died"
 
 
@@ -126,11 +138,17 @@ def test_a_write_committed_but_never_answered_is_answered_by_its_repeat(server: 
     hetu, kela = server.client_of_both(), server.system("kela")
     key, record = uuid.uuid4().hex, uuid.uuid4()
     body = record_body(hetu, DECIDED, officer=kela.officer)
-    server.sql("create function public.slow() returns trigger language plpgsql as $$ begin perform pg_sleep(0.7); return null; end $$")
-    server.sql("create constraint trigger slow after insert on ledger.idempotency deferrable initially deferred for each row execute function public.slow()")
+    server.sql(
+        "create function public.slow() returns trigger language plpgsql as $$ begin perform pg_sleep(0.7); return null; end $$"
+    )
+    server.sql(
+        "create constraint trigger slow after insert on ledger.idempotency deferrable initially deferred for each row execute function public.slow()"
+    )
     with ThreadPoolExecutor(1) as threads:
         asked = threads.submit(kela.put, f"/v1/decisions/{record}", body, key=key)
-        while not server.sql("select from pg_stat_activity where query ilike 'commit%' and state = 'active' and wait_event = 'PgSleep' and datname = current_database()"):
+        while not server.sql(
+            "select from pg_stat_activity where query ilike 'commit%' and state = 'active' and wait_event = 'PgSleep' and datname = current_database()"
+        ):
             assert not asked.done()
         kill(server)
         assert isinstance(asked.exception(), httpx.TransportError)
@@ -138,7 +156,10 @@ def test_a_write_committed_but_never_answered_is_answered_by_its_repeat(server: 
         continue
     server.sql("drop trigger slow on ledger.idempotency")
     server.sql("drop function public.slow")
-    [stored] = server.sql("select convert_from(answer, 'UTF8')::json ->> 'entry' as entry from ledger.idempotency where convert_from(answer, 'UTF8') like $1", f"%{record}%")
+    [stored] = server.sql(
+        "select convert_from(answer, 'UTF8')::json ->> 'entry' as entry from ledger.idempotency where convert_from(answer, 'UTF8') like $1",
+        f"%{record}%",
+    )
     server.start()
     repeat = System(server, "kela", CASEWORK, None).put(f"/v1/decisions/{record}", body, key=key)
     assert (repeat.status_code, repeat.headers["idempotent-replayed"]) == (201, "true")

@@ -43,7 +43,9 @@ def test_one_migrates_and_all_serve(empty: Database, tmp_path: Path) -> None:
         process.stdin.close()
         process.stdin = None
     said = [process.communicate(timeout=90) for process in started]
-    assert [(process.returncode, errors) for process, (_, errors) in zip(started, said, strict=True)] == [(0, "")] * PROCESSES
+    assert [(process.returncode, errors) for process, (_, errors) in zip(started, said, strict=True)] == [
+        (0, "")
+    ] * PROCESSES
     answers = [json.loads(output) for output, _ in said]
     files = len(migrate.read(migrate.default_folder()))
     assert sorted(answer["applied"] for answer in answers) == [0] * (PROCESSES - 1) + [files]

@@ -111,7 +111,8 @@ class Database:
         finally:
             if writer.doubtful:
                 self.broken.append(writer.position)
-                with contextlib.suppress(asyncpg.InterfaceError):  # the pool has let go of it already: the server closed it
+                # when the server closed it, the pool has let go of it already
+                with contextlib.suppress(asyncpg.InterfaceError):
                     connection.terminate()
             await self.pool.release(connection)
 
