@@ -21,7 +21,7 @@ create type api.gathered as (
     record uuid[], record_resource text[], record_revision integer[], record_month text[],
     record_at timestamptz[], record_protected boolean[],
     group_record uuid[], group_resource text[], group_class text[], group_digest bytea[],
-    person_record uuid[], person_subject uuid[], person_seed bytea[],
+    person_record uuid[], person_resource text[], person_seed bytea[],
     recent bigint,
     source_resource text[], source_status text[], source_as_of timestamptz[]
 );
@@ -29,7 +29,7 @@ create type api.gathered as (
 create function api.gather(
     p_client text, p_organisation text, p_discloser text, p_purpose text, p_case bytea,
     p_own_index bytea, p_index bytea, p_resources text[], p_first text, p_last text,
-    p_after uuid, p_limit integer, p_tags bytea[]
+    p_after uuid, p_after_resource text, p_limit integer, p_tags bytea[]
 ) returns api.gathered
     language plpgsql stable security definer as $$
 declare
@@ -84,40 +84,43 @@ begin
          where s.canonical = g.subject and r.controller = p_discloser and r.state = 'current'
            and r.resource = any (p_resources)
            and (r.month is null or r.month between p_first and p_last)
-           and (p_after is null or r.id > p_after)
-         order by r.id limit p_limit
+           and (p_after is null or (r.id, r.resource) > (p_after, p_after_resource))
+         order by r.id, r.resource limit p_limit
     ), people as materialized (
-        select p.record, p.subject, s.seed, s.protected
+        select p.record, p.resource, s.seed, s.protected
           from page join exchange.record_person p
             on p.controller = page.controller and p.resource = page.resource and p.record = page.id
           join exchange.subject s on s.id = p.subject
     ), heads as (
-        select array_agg(page.id order by page.id) as ids,
-               array_agg(page.resource order by page.id) as resources,
-               array_agg(page.revision order by page.id) as revisions,
-               array_agg(page.month order by page.id) as months,
-               array_agg(page.recorded_at order by page.id) as times,
+        select array_agg(page.id order by page.id, page.resource) as ids,
+               array_agg(page.resource order by page.id, page.resource) as resources,
+               array_agg(page.revision order by page.id, page.resource) as revisions,
+               array_agg(page.month order by page.id, page.resource) as months,
+               array_agg(page.recorded_at order by page.id, page.resource) as times,
                array_agg(coalesce(g.protected, false) or exists (
-                   select 1 from people where people.record = page.id and people.protected)
-                   order by page.id) as guarded
+                   select 1 from people
+                    where people.record = page.id and people.resource = page.resource and people.protected)
+                   order by page.id, page.resource) as guarded
           from page
     ), groups as (
         select array_agg(x.record) as records, array_agg(x.resource) as resources,
                array_agg(x.class) as classes, array_agg(x.digest) as digests
           from page join exchange.record_group x
             on x.controller = page.controller and x.resource = page.resource and x.record = page.id
+    ), named as (
+        select array_agg(people.record) as records, array_agg(people.resource) as resources,
+               array_agg(people.seed) as seeds
+          from people
     )
     select coalesce(heads.ids, '{}'), coalesce(heads.resources, '{}'), coalesce(heads.revisions, '{}'),
            coalesce(heads.months, '{}'), coalesce(heads.times, '{}'), coalesce(heads.guarded, '{}'),
            coalesce(groups.records, '{}'), coalesce(groups.resources, '{}'),
            coalesce(groups.classes, '{}'), coalesce(groups.digests, '{}'),
-           coalesce((select array_agg(people.record) from people), '{}'),
-           coalesce((select array_agg(people.subject) from people), '{}'),
-           coalesce((select array_agg(people.seed) from people), '{}')
+           coalesce(named.records, '{}'), coalesce(named.resources, '{}'), coalesce(named.seeds, '{}')
       into g.record, g.record_resource, g.record_revision, g.record_month, g.record_at, g.record_protected,
            g.group_record, g.group_resource, g.group_class, g.group_digest,
-           g.person_record, g.person_subject, g.person_seed
-      from heads, groups;
+           g.person_record, g.person_resource, g.person_seed
+      from heads, groups, named;
 
     select count(*) into g.recent from ledger.entry e
      where e.subject_tag = any (p_tags) and e.recorded_at > clock_timestamp() - interval '24 hours'

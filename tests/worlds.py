@@ -206,7 +206,7 @@ def _headers(state: State, keys: GatherKeys, subject: uuid.UUID) -> tuple[Record
         and row.state == "current"
         and resource in keys.resources
         and (row.month is None or keys.first <= row.month <= keys.last)
-        and (keys.after is None or record > keys.after)
+        and (keys.after is None or (record, resource) > (keys.after.record, keys.after.resource))
     ]
     guarded = state.subjects[subject].protected
     return tuple(
@@ -220,7 +220,7 @@ def _headers(state: State, keys: GatherKeys, subject: uuid.UUID) -> tuple[Record
             protected=guarded or any(state.subjects[o].protected for o in row.others),
             others=tuple(state.subjects[o].seed for o in row.others),
         )
-        for record, resource, row in sorted(rows, key=lambda r: r[0])[: keys.limit]
+        for record, resource, row in sorted(rows, key=lambda r: r[:2])[: keys.limit]
     )
 
 

@@ -221,8 +221,8 @@ def pages(question: Question) -> list[list[int]]:
         found.append([r.header.id.int for r in decided.records])
         if decided.more_after is None:
             return found
-        assert decided.more_after.int > after
-        after = decided.more_after.int
+        assert decided.more_after.record.int > after
+        after = decided.more_after.record.int
 
 
 def test_pages_follow_one_another() -> None:

@@ -187,6 +187,11 @@ def test_a_disclosure_under_any_purpose_fits_into_its_leaf(number: str) -> None:
 
 
 @pytest.mark.parametrize("number", NUMBERS)
+def test_a_disclosure_that_rests_on_a_consent_fits_too(number: str) -> None:
+    assert longest(number, consent=uuid.UUID(int=2**128 - 1)) <= LEAF_LIMIT
+
+
+@pytest.mark.parametrize("number", NUMBERS)
 def test_a_refusal_under_any_purpose_fits_into_its_leaf(number: str) -> None:
     reason = max((r.value for r in Reason), key=len)
     assert longest(number, kind=EventKind.REFUSAL, decision="refuse", reason=reason, manifest=()) <= LEAF_LIMIT

@@ -202,7 +202,7 @@ ANSWERS: dict[str, tuple[str, str, dict[str, object], int, str, str]] = {
     "no ledger": ("GET", "/raise/ledger", {}, 503, "ledger-unavailable", "dependency-unavailable"),
     "unavailable of no known code": ("GET", "/raise/unavailable-unlisted", {}, 500, "internal", "internal-error"),
     "a commit without an answer": ("GET", "/raise/unknown", {}, 504, "outcome-unknown", "dependency-unavailable"),
-    "a seal that does not open": ("GET", "/raise/seal", {}, 500, "internal", "seal-refused"),
+    "a seal that does not open": ("GET", "/raise/seal", {}, 503, "crypto-unavailable", "seal-refused"),
     "an error of ours without a mapping": ("GET", "/raise/sauma", {}, 500, "internal", "internal-error"),
     "what nobody foresaw": ("GET", "/raise/strange", {}, 500, "internal", "internal-error"),
     "a decoder's error on our side": ("GET", "/raise/msgspec", {}, 500, "internal", "internal-error"),

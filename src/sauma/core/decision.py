@@ -37,6 +37,7 @@ from sauma.core.matters import (
     Months,
     ProhibitionKind,
     RecordHeader,
+    RecordKey,
     SubjectFacts,
 )
 from sauma.core.parties import Caller, Officer, OfficerKind, OrganisationKind
@@ -108,7 +109,7 @@ class Ask(Confidential, frozen=True, kw_only=True):
     fields: tuple[str, ...] | None
     necessity: dict[str, str]
     limit: int
-    after: uuid.UUID | None
+    after: RecordKey | None
 
 
 class PermittedRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -137,7 +138,7 @@ class Permit(msgspec.Struct, frozen=True, kw_only=True):
     records: tuple[PermittedRecord, ...]
     withheld: tuple[Withheld, ...]
     basis: BasisVersions
-    more_after: uuid.UUID | None
+    more_after: RecordKey | None
 
 
 class Refusal(msgspec.Struct, frozen=True, kw_only=True):
@@ -346,7 +347,7 @@ def _permit(case: _Case, provisions: tuple[Provision, ...]) -> Permit | Refusal:
             reason = Reason.RESTRICTED_PROCESSING
         return Refusal(ask=ask, reason=reason, purpose=case.purpose, provisions=provisions)
     page = tuple(records[: ask.limit])
-    rest = facts.headers[-1].id if len(facts.headers) >= HEADERS else None
+    rest = facts.headers[-1].key if len(facts.headers) >= HEADERS else None
     return Permit(
         ask=ask,
         purpose=case.purpose,
@@ -357,7 +358,7 @@ def _permit(case: _Case, provisions: tuple[Provision, ...]) -> Permit | Refusal:
         records=page,
         withheld=_withheld(case, wanted, held),
         basis=facts.basis,
-        more_after=page[-1].header.id if len(records) > ask.limit else rest,
+        more_after=page[-1].header.key if len(records) > ask.limit else rest,
     )
 
 

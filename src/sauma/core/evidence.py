@@ -13,6 +13,7 @@ LEAF_VERSION = 1
 LEAF_LIMIT = 1024
 MANIFEST_LIMIT = 65_536
 TAGS_IN_LEAF = 4
+TAGS_BESIDE_CONSENT = 2
 
 
 def base64url(value: bytes) -> str:
@@ -172,7 +173,7 @@ def leaf_bytes(event: LedgerEvent, position: Position, manifest: bytes, side: by
     Raises:
         ValueError: the leaf is larger than the limit.
     """
-    many = len(event.subjects) > TAGS_IN_LEAF
+    many = not _fit_in_leaf(event)
     leaf = Leaf(
         v=LEAF_VERSION,
         id=event.id,
@@ -209,7 +210,12 @@ def leaf_bytes(event: LedgerEvent, position: Position, manifest: bytes, side: by
 
 def side_bytes(event: LedgerEvent) -> bytes:
     """The subject tags, 16 bytes each, in order; empty when they fit into the leaf."""
-    return b"".join(event.subjects) if len(event.subjects) > TAGS_IN_LEAF else b""
+    return b"" if _fit_in_leaf(event) else b"".join(event.subjects)
+
+
+def _fit_in_leaf(event: LedgerEvent) -> bool:
+    """Whether the tags stand in the leaf itself; a consent id takes the room of two."""
+    return len(event.subjects) <= (TAGS_IN_LEAF if event.consent is None else TAGS_BESIDE_CONSENT)
 
 
 def leaf_hash(leaf: bytes) -> bytes:

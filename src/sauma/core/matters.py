@@ -66,6 +66,13 @@ class Prohibition(msgspec.Struct, frozen=True, kw_only=True):
     record: uuid.UUID | None
 
 
+class RecordKey(msgspec.Struct, frozen=True, kw_only=True, order=True):
+    """Where a page ends: records are paged by id, then resource, for a controller may use an id in two resources."""
+
+    record: uuid.UUID
+    resource: str
+
+
 class RecordHeader(msgspec.Struct, frozen=True, kw_only=True):
     """What the decision may know of a record: nothing of its content.
 
@@ -81,6 +88,11 @@ class RecordHeader(msgspec.Struct, frozen=True, kw_only=True):
     groups: dict[str, bytes]
     protected: bool
     others: tuple[bytes, ...]
+
+    @property
+    def key(self) -> RecordKey:
+        """Where the record stands among the person's."""
+        return RecordKey(record=self.id, resource=self.resource)
 
 
 class SubjectFacts(msgspec.Struct, frozen=True, kw_only=True):

@@ -70,9 +70,7 @@ def households(areas: Areas) -> Iterator[Case]:
         area = lots.weighted(tuple(_INHABITANTS.items()))
         code = lots.one_of(places[area])
         name = areas.municipalities[code][-1].name_fi
-        home = Home(
-            municipality=code, county=county_id(area), address=address_in(lots, municipality=code, name=name)
-        )
+        home = Home(municipality=code, county=county_id(area), address=address_in(lots, municipality=code, name=name))
         yield Case(
             key=f"{number:05d}",
             family=_family(lots, births, language=_language(lots, area)),

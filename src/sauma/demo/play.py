@@ -37,6 +37,8 @@ P09_NECESSITY = {
     **dict.fromkeys(P09_FIELDS[3:7], "decision-coordination"),
     **dict.fromkeys(P09_FIELDS[7:], "plan-coordination"),
 }
+
+
 def main(settings: Settings, *, json: bool) -> int:
     """Play everything; 0 when every step ended as it must."""
     tell: Callable[[str], None] = _silent if json else _print

@@ -57,9 +57,7 @@ class System:
         self.officer = officer
         self.granted: dict[str, Any] | None = None
         hooks = {"response": [self._note_grant]}
-        self.http = httpx.Client(
-            base_url=settings.public_url, auth=SaumaAuth(access), timeout=30, event_hooks=hooks
-        )
+        self.http = httpx.Client(base_url=settings.public_url, auth=SaumaAuth(access), timeout=30, event_hooks=hooks)
 
     def send(
         self, method: str, path: str, *, body: Mapping[str, object] | None = None, session: str = ""
@@ -71,7 +69,6 @@ class System:
         if session:
             headers["Sauma-Audit-Session"] = session
         return self.http.request(method, path, json=body, headers=headers)
-
 
     def _note_grant(self, response: httpx.Response) -> None:
         """Keep what was granted, and never the token itself."""
@@ -110,15 +107,12 @@ class Stage:
             self._add_grant(who, who.granted)
         answer = response.json()
         request = f"{response.request.method} {response.request.url.path}"
-        scene = Scene(
-            title=title, who=who.id, request=request, asked=asked, status=response.status_code, answer=answer
-        )
+        scene = Scene(title=title, who=who.id, request=request, asked=asked, status=response.status_code, answer=answer)
         self._add(scene)
         if response.status_code != status:
             message = f"{title}: answered {response.status_code} {answer.get('code', '')}, not {status}"
             raise StepFailed(message)
         return answer
-
 
     def _add_grant(self, who: System, granted: dict[str, Any]) -> None:
         who.granted = None

@@ -14,7 +14,7 @@ from sauma.core.decision import HEADERS, Ask, Permit, Refusal, decide, wanted_re
 from sauma.core.disclosure import Disclosed, Opened, Receipt
 from sauma.core.errors import BadRequest, SealError, Unavailable
 from sauma.core.evidence import EventKind, ManifestRow
-from sauma.core.matters import BasisVersions, Facts, Form, Months, RecordHeader
+from sauma.core.matters import BasisVersions, Facts, Form, Months, RecordHeader, RecordKey
 from sauma.core.parties import KELA, Caller, Officer
 from sauma.core.people import Confidential, PersonIdentifier
 from sauma.exchange.append import Refused, committed
@@ -138,10 +138,11 @@ def _row(header: RecordHeader, sensitivity: str, fields: tuple[int, ...], group:
 
 
 def _ask(world: World, query: CaseQuery) -> Ask:
-    after: uuid.UUID | None = None
+    after: RecordKey | None = None
     if query.cursor is not None:
         try:
-            after = uuid.UUID(bytes=world.vault.open_cursor(_cursor_context(query), query.cursor))
+            end = world.vault.open_cursor(_cursor_context(query), query.cursor)
+            after = RecordKey(record=uuid.UUID(bytes=end[:16]), resource=end[16:].decode())
         except (SealError, ValueError):
             raise BadRequest("cursor-expired") from None
     return Ask(
@@ -260,7 +261,8 @@ def _nothing(step: _Step, receipt: Receipt) -> Disclosed:
 def _answer(step: _Step, opened: Opened, permit: Permit) -> Disclosed:
     cursor = None
     if permit.more_after is not None:
-        cursor = step.world.vault.seal_cursor(_cursor_context(step.query), permit.more_after.bytes)
+        end = permit.more_after.record.bytes + permit.more_after.resource.encode()
+        cursor = step.world.vault.seal_cursor(_cursor_context(step.query), end)
     receipt, pairwise = opened.receipt, _pairwise(step)
     members = common_members(step.world, permit.purpose, step.gathered, receipt=receipt, pairwise=pairwise)
     body = msgspec.json.encode(members | disclosed_members(permit, opened, cursor=cursor))

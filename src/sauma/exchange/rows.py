@@ -7,7 +7,7 @@ import uuid
 import msgspec
 
 from sauma.core.fields import Sensitivity
-from sauma.core.matters import Agreement, BasisVersions, Matter, Prohibition, RecordHeader, SubjectFacts
+from sauma.core.matters import Agreement, BasisVersions, Matter, Prohibition, RecordHeader, RecordKey, SubjectFacts
 from sauma.core.parties import Organisation
 from sauma.core.people import Confidential
 
@@ -37,7 +37,7 @@ class GatherKeys(msgspec.Struct, frozen=True, kw_only=True):
     resources: tuple[str, ...]
     first: str
     last: str
-    after: uuid.UUID | None
+    after: RecordKey | None
     limit: int
     tags: tuple[bytes, ...]
 

@@ -217,7 +217,7 @@ def _launch(site: Site) -> None:
 
     The backends of a killed server take a moment to notice and hold its memory until then: hence three tries.
     """
-    _forget_zombie(site)
+    _forget_zombies(site)
     if _pg_ctl(site, "status") == 0:
         return
     options = " ".join(f"-c {name}='{value}'" for name, value in _OPTIONS.items())
@@ -226,6 +226,7 @@ def _launch(site: Site) -> None:
     try:
         for pause in (0, 0.5, 1):
             time.sleep(pause)
+            _forget_zombies(site)
             ready = _pg_ctl(site, "start", "--wait", "--timeout=60", f"--options={options} {where}") == 0
             if ready:
                 break
@@ -236,13 +237,13 @@ def _launch(site: Site) -> None:
         raise _did_not_start()
 
 
-def _forget_zombie(site: Site) -> None:
-    """Remove the pid file of a killed server that nobody has reaped: where process 1 is not an init (a container)."""
-    note = site.database / "postmaster.pid"
-    with contextlib.suppress(FileNotFoundError, ValueError):
-        pid = int(note.read_text(encoding="utf-8").partition("\n")[0])
-        if ") Z " in Path(f"/proc/{pid}/stat").read_text(encoding="utf-8"):
-            note.unlink()
+def _forget_zombies(site: Site) -> None:
+    """Remove the pid files of a killed server that nobody has reaped: where process 1 is not an init (a container)."""
+    for note in (site.database / "postmaster.pid", site.private / ".s.PGSQL.5432.lock"):
+        with contextlib.suppress(FileNotFoundError, ValueError):
+            pid = int(note.read_text(encoding="utf-8").partition("\n")[0])
+            if ") Z " in Path(f"/proc/{pid}/stat").read_text(encoding="utf-8"):
+                note.unlink()
 
 
 def _halt(site: Site) -> None:

@@ -52,7 +52,8 @@ class PostgresRecords:
                     list(keys.resources),
                     keys.first,
                     keys.last,
-                    keys.after,
+                    keys.after.record if keys.after else None,
+                    keys.after.resource if keys.after else None,
                     keys.limit,
                     list(keys.tags),
                 )
@@ -205,9 +206,10 @@ def _headers(row: asyncpg.Record) -> tuple[RecordHeader, ...]:
         row["group_resource"], row["group_record"], row["group_class"], row["group_digest"], strict=True
     ):
         groups.setdefault((resource, record), {})[sensitivity] = digest
-    others: dict[uuid.UUID, tuple[bytes, ...]] = {}
-    for record, seed in zip(row["person_record"], row["person_seed"], strict=True):
-        others[record] = (*others.get(record, ()), seed)
+    others: dict[tuple[str, uuid.UUID], tuple[bytes, ...]] = {}
+    people = zip(row["person_resource"], row["person_record"], row["person_seed"], strict=True)
+    for resource, record, seed in people:
+        others[resource, record] = (*others.get((resource, record), ()), seed)
     columns = ("record_resource", "record", "record_revision", "record_month", "record_at", "record_protected")
     return tuple(
         RecordHeader(
@@ -218,7 +220,7 @@ def _headers(row: asyncpg.Record) -> tuple[RecordHeader, ...]:
             recorded_at=at,
             groups=groups.get((resource, record), {}),
             protected=protected,
-            others=others.get(record, ()),
+            others=others.get((resource, record), ()),
         )
         for resource, record, revision, month, at, protected in zip(*(row[c] for c in columns), strict=True)
     )

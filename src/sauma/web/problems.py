@@ -128,6 +128,7 @@ class ProblemWriter:
         return {
             BadRequest: self._refused,
             Unavailable: self._unavailable,
+            SealError: self._unsealed,
             HTTPException: self._http,
             Exception: self._unforeseen,
         }
@@ -148,6 +149,9 @@ class ProblemWriter:
             code = "invalid-value"
         return self.response(request, code, cause=error)
 
+    def _unsealed(self, request: Request[Any, Any, Any], error: SealError) -> Response[bytes]:
+        return self.response(request, "crypto-unavailable", cause=error)
+
     def _unforeseen(self, request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
         return self.response(request, "internal", cause=error)
 
@@ -161,9 +165,10 @@ class ProblemWriter:
             "method": request.method,
             "status": problem.status,
         }
-        if problem.code == "internal" and cause is not None:
-            event = "seal-refused" if isinstance(cause, SealError) else "internal-error"
-            self._log.error(event, **keys, **error_origin(cause))
+        if isinstance(cause, SealError):
+            self._log.error("seal-refused", **keys, **error_origin(cause))
+        elif problem.code == "internal" and cause is not None:
+            self._log.error("internal-error", **keys, **error_origin(cause))
         elif problem.status > HTTPStatus.INTERNAL_SERVER_ERROR:
             self._log.error("dependency-unavailable", **keys, code=problem.code)
         else:
