@@ -30,6 +30,14 @@ create table exchange.identifier (
 );
 create index on exchange.identifier (subject);
 
+-- Whom the controller said to be one person, pair by pair: taking a wrong link back takes back that pair only.
+create table exchange.link (
+    one uuid not null references exchange.subject,
+    other uuid not null references exchange.subject,
+    primary key (one, other)
+);
+create index on exchange.link (other);
+
 create table keys.data_key (
     id uuid primary key,
     subject uuid not null references exchange.subject,
@@ -104,3 +112,19 @@ create table exchange.record_person (
     foreign key (controller, resource, record) references exchange.record
 );
 create index on exchange.record_person (subject);
+
+-- All that are linked with a person, near or far, are one with them.
+create function exchange.gather_links(p_subject uuid) returns void language sql volatile as $$
+    with recursive same (id) as (
+        select p_subject
+        union
+        select case when l.one = same.id then l.other else l.one end
+          from same join exchange.link l on same.id in (l.one, l.other)
+    )
+    update exchange.subject s set canonical = p_subject from same where s.id = same.id
+$$;
+
+-- Linked identifiers are one person: what was written under the old one may be changed under the new one.
+create function exchange.one_person(p_one uuid, p_other uuid) returns boolean language sql stable as $$
+    select count(distinct s.canonical) = 1 from exchange.subject s where s.id in (p_one, p_other)
+$$;

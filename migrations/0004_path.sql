@@ -8,6 +8,42 @@ create table exchange.decoy (
     subject uuid not null references exchange.subject
 );
 
+-- Who lives with a person by the controller's household records: whoever these are about or name (661/2009 36 §: an
+-- address that is kept from others is kept when another of the household is asked about).
+create function exchange.household(p_person uuid) returns setof uuid language sql stable as $$
+    with homes as (
+        select r.controller, r.resource, r.id from exchange.subject s join exchange.record r on r.subject = s.id
+         where s.canonical = p_person and r.resource = 'households' and r.state = 'current'
+        union
+        select r.controller, r.resource, r.id from exchange.subject s join exchange.record_person p on p.subject = s.id
+          join exchange.record r on r.controller = p.controller and r.resource = p.resource and r.id = p.record
+         where s.canonical = p_person and r.resource = 'households' and r.state = 'current'
+    )
+    select s.canonical from homes
+      join exchange.record r on r.controller = homes.controller and r.resource = homes.resource and r.id = homes.id
+      join exchange.subject s on s.id = r.subject
+    union
+    select s.canonical from homes
+      join exchange.record_person p
+        on p.controller = homes.controller and p.resource = homes.resource and p.record = homes.id
+      join exchange.subject s on s.id = p.subject
+$$;
+
+-- The basis of a person changed: the person, whoever they are one with, those whose records name them, the household.
+create function exchange.bump(p_subject uuid) returns void language sql volatile as $$
+    update exchange.subject_basis b set version = b.version + 1
+     where b.subject in (
+        select s.canonical from exchange.subject s where s.id = p_subject
+        union
+        select o.canonical from exchange.record_person p
+          join exchange.record r on r.controller = p.controller and r.resource = p.resource and r.id = p.record
+          join exchange.subject o on o.id = r.subject
+         where p.subject in (select t.id from exchange.subject t
+                              where t.canonical = (select s.canonical from exchange.subject s where s.id = p_subject))
+        union
+        select exchange.household((select s.canonical from exchange.subject s where s.id = p_subject)))
+$$;
+
 create type api.gathered as (
     organisation_kind text, organisation_active boolean, organisation_version integer,
     client_version integer,
@@ -36,6 +72,7 @@ declare
     g api.gathered;
     v_own uuid;
     v_matter_subject uuid;
+    v_guarded boolean;
 begin
     select o.kind, o.active and c.active, o.version, c.version
       into g.organisation_kind, g.organisation_active, g.organisation_version, g.client_version
@@ -72,11 +109,24 @@ begin
     end if;
     select s.protected, s.handling_unit, b.version into g.protected, g.handling_unit, g.subject_version
       from exchange.subject s join exchange.subject_basis b on b.subject = s.id where s.id = g.subject;
+    v_guarded := exists (select from exchange.household(g.subject) h(id) join exchange.subject s on s.id = h.id
+                          where s.protected) or coalesce(g.protected, false);
 
     select coalesce(array_agg(p.id), '{}'), coalesce(array_agg(p.kind), '{}'), coalesce(array_agg(p.record), '{}')
       into g.prohibition, g.prohibition_kind, g.prohibition_record
       from exchange.prohibition p join exchange.subject s on s.id = p.subject
      where s.canonical = g.subject and not p.ended;
+    -- and what stands on the data of others: it holds back the records that name them
+    select g.prohibition || coalesce(array_agg(p.id), '{}'), g.prohibition_kind || coalesce(array_agg(p.kind), '{}'),
+           g.prohibition_record || coalesce(array_agg(r.id), '{}')
+      into g.prohibition, g.prohibition_kind, g.prohibition_record
+      from exchange.subject s
+      join exchange.record r on r.subject = s.id
+      join exchange.record_person n on n.controller = r.controller and n.resource = r.resource and n.record = r.id
+      join exchange.subject named on named.id = n.subject
+      join exchange.subject same on same.canonical = named.canonical
+      join exchange.prohibition p on p.subject = same.id
+     where s.canonical = g.subject and not p.ended and (p.record is null or p.record = r.id);
 
     with page as materialized (
         select r.controller, r.resource, r.id, r.revision, r.month, r.recorded_at
@@ -97,7 +147,7 @@ begin
                array_agg(page.revision order by page.id, page.resource) as revisions,
                array_agg(page.month order by page.id, page.resource) as months,
                array_agg(page.recorded_at order by page.id, page.resource) as times,
-               array_agg(coalesce(g.protected, false) or exists (
+               array_agg(v_guarded or exists (
                    select 1 from people
                     where people.record = page.id and people.resource = page.resource and people.protected)
                    order by page.id, page.resource) as guarded
@@ -217,7 +267,9 @@ begin
             raise exception 'leaf and basis disagree' using errcode = 'SA002';
         end if;
         a.status := ledger.standing(p_basis, true);
-        if a.status = 'caller-changed' or (a.status = 'basis-changed' and l ->> 'kind' = 'disclosure') then
+        -- what went wrong with an entry that stands is recorded whoever has been suspended meanwhile
+        if (a.status = 'caller-changed' and l ->> 'kind' <> 'outcome')
+           or (a.status = 'basis-changed' and l ->> 'kind' = 'disclosure') then
             return a;
         end if;
     end if;

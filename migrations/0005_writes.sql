@@ -95,20 +95,9 @@ begin
     insert into keys.data_key (id, subject, class, wrapped)
     select k.id, p_subject, k.class, k.wrapped from unnest(p_key_ids, p_key_classes, p_key_wrapped) k(id, class, wrapped);
     return true;
+exception when unique_violation then -- the other one has committed by now; nothing of this one stands
+    return false;
 end $$;
-
--- The basis of a person changed: the person, whoever they are one with, and those whose records name them.
-create function exchange.bump(p_subject uuid) returns void language sql volatile as $$
-    update exchange.subject_basis b set version = b.version + 1
-     where b.subject in (
-        select s.canonical from exchange.subject s where s.id = p_subject
-        union
-        select o.canonical from exchange.record_person p
-          join exchange.record r on r.controller = p.controller and r.resource = p.resource and r.id = p.record
-          join exchange.subject o on o.id = r.subject
-         where p.subject in (select t.id from exchange.subject t
-                              where t.canonical = (select s.canonical from exchange.subject s where s.id = p_subject)))
-$$;
 
 -- Protection and handling unit from the newest person record; null leaves the protection as it was. The unit of a
 -- protected person is opaque: a dump does not tell where they are dealt with.
@@ -126,11 +115,6 @@ begin
         perform exchange.bump(p_subject);
     end if;
 end $$;
-
--- Linked identifiers are one person: what was written under the old one may be changed under the new one.
-create function exchange.one_person(p_one uuid, p_other uuid) returns boolean language sql stable as $$
-    select count(distinct s.canonical) = 1 from exchange.subject s where s.id in (p_one, p_other)
-$$;
 
 create type api.written as (status text, revision integer);
 
@@ -302,22 +286,25 @@ create function api.link_identifier(
     p_controller text, p_from bytea, p_to bytea, p_sealed bytea
 ) returns text language plpgsql volatile security definer as $$
 declare
+    v_one uuid;
+    v_other uuid;
     v_from uuid;
     v_to uuid;
     v_canonical uuid;
 begin
-    select s.canonical into v_from from exchange.identifier i join exchange.subject s on s.id = i.subject
+    select i.subject, s.canonical into v_one, v_from from exchange.identifier i join exchange.subject s on s.id = i.subject
      where i.controller = p_controller and i.blind_index = p_from;
     if v_from is null then
         return 'absent';
     end if;
-    select s.canonical into v_to from exchange.identifier i join exchange.subject s on s.id = i.subject
+    select i.subject, s.canonical into v_other, v_to from exchange.identifier i join exchange.subject s on s.id = i.subject
      where i.controller = p_controller and i.blind_index = p_to;
     if v_to is null then
         insert into exchange.identifier (controller, blind_index, subject, sealed)
-        values (p_controller, p_to, v_from, p_sealed);
+        values (p_controller, p_to, v_one, p_sealed);
         v_canonical := v_from;
     else
+        insert into exchange.link (one, other) select v_one, v_other where v_one <> v_other on conflict do nothing;
         v_canonical := v_to;
         -- an opaque unit is that of one id: where protection is new to it, nobody is competent until the next deposit
         update exchange.subject s set canonical = v_to, protected = o.protected,
@@ -348,11 +335,19 @@ begin
     if v_from is null or v_to is null then
         return 'absent';
     end if;
+    if v_from <> v_to then
+        delete from exchange.link where (one, other) in ((v_from, v_to), (v_to, v_from));
+        if not found then
+            return 'absent';
+        end if;
+    end if;
     perform exchange.bump(v_from);
     -- whose home municipality the unit came from is no longer known: nobody is competent until the next person record
     update exchange.subject set handling_unit = '' where canonical = v_canonical;
     if v_from = v_to then
-        insert into exchange.subject (id, controller, canonical, seed) values (p_new, p_controller, p_new, p_seed);
+        -- whose the order was is not known either: both stay protected until their next person record
+        insert into exchange.subject (id, controller, canonical, protected, seed)
+        select p_new, p_controller, p_new, s.protected, p_seed from exchange.subject s where s.id = v_canonical;
         insert into exchange.subject_basis (subject) values (p_new);
         insert into keys.data_key (id, subject, class, wrapped)
         select k.id, p_new, k.class, k.wrapped
@@ -361,7 +356,8 @@ begin
          where controller = p_controller and blind_index = p_to;
         return 'split';
     end if;
-    update exchange.subject set canonical = id where id in (v_from, v_to);
+    perform exchange.gather_links(v_from);
+    perform exchange.gather_links(v_to);
     perform exchange.bump(v_to);
     return 'split';
 end $$;

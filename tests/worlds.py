@@ -16,7 +16,7 @@ from sauma.catalogue.loader import load
 from sauma.core.canonical import digest
 from sauma.core.disclosure import Receipt, Sealed, SealedGroup, WrappedKey
 from sauma.core.evidence import Claim, Entry, ManifestRow, leaf_hash, unbase64url
-from sauma.core.matters import BasisVersions, Matter, MatterState, RecordHeader, SubjectFacts
+from sauma.core.matters import BasisVersions, Matter, MatterState, Prohibition, RecordHeader, SubjectFacts
 from sauma.core.parties import Organisation
 from sauma.core.people import Environment
 from sauma.core.purposes import Catalogue
@@ -44,7 +44,8 @@ def append_to(
         message = "leaf and basis disagree"
         raise ValueError(message)
     missed = state.standing(basis)
-    if missed is Missed.CALLER_CHANGED or (missed is Missed.BASIS_CHANGED and disclosure):
+    outcome = leaf["kind"] == "outcome"
+    if (missed is Missed.CALLER_CHANGED and not outcome) or (missed is Missed.BASIS_CHANGED and disclosure):
         return missed
     if not take_claims(state, claims):
         return Missed.REPLAYED
@@ -114,7 +115,7 @@ class MemoryRecords:
             prior_information=max(told, key=lambda t: t.told_at).id if told else None,
             found=found is not None,
             subject=None if subject is None else _subject(state, subject),
-            prohibitions=tuple(p for p, s in state.prohibitions.values() if state.subjects[s].canonical == subject),
+            prohibitions=_prohibitions(state, subject),
             headers=() if subject is None else _headers(state, keys, subject),
             recent=self._recent(keys),
             sources=tuple(
@@ -197,6 +198,19 @@ def _subject(state: State, subject: uuid.UUID) -> SubjectFacts:
     )
 
 
+def _prohibitions(state: State, subject: uuid.UUID | None) -> tuple[Prohibition, ...]:
+    """Those on the person, and those on others whom the person's records name, narrowed to these records."""
+    own = [p for p, s in state.prohibitions.values() if state.subjects[s].canonical == subject]
+    others = [
+        msgspec.structs.replace(p, record=record)
+        for (_, _, record), row in state.records.items()
+        if state.subjects[row.subject].canonical == subject
+        for p, s in state.prohibitions.values()
+        if row.others & state.one_with(s) and p.record in {None, record}
+    ]
+    return (*own, *others)
+
+
 def _headers(state: State, keys: GatherKeys, subject: uuid.UUID) -> tuple[RecordHeader, ...]:
     rows = [
         (record, resource, row)
@@ -208,7 +222,7 @@ def _headers(state: State, keys: GatherKeys, subject: uuid.UUID) -> tuple[Record
         and (row.month is None or keys.first <= row.month <= keys.last)
         and (keys.after is None or (record, resource) > (keys.after.record, keys.after.resource))
     ]
-    guarded = state.subjects[subject].protected
+    guarded = any(state.subjects[s].protected for s in {subject} | state.household(subject))
     return tuple(
         RecordHeader(
             resource=resource,

@@ -85,6 +85,7 @@ class State:
     subjects: dict[uuid.UUID, SubjectRow] = dataclasses.field(default_factory=dict)
     basis: dict[uuid.UUID, int] = dataclasses.field(default_factory=dict)
     identifiers: dict[tuple[str, bytes], uuid.UUID] = dataclasses.field(default_factory=dict)
+    links: dict[frozenset[uuid.UUID], None] = dataclasses.field(default_factory=dict)
     keys: dict[uuid.UUID, dict[Sensitivity, tuple[uuid.UUID, bytes]]] = dataclasses.field(default_factory=dict)
     matters: dict[tuple[str, bytes], MatterEntry] = dataclasses.field(default_factory=dict)
     told: dict[uuid.UUID, ToldRow] = dataclasses.field(default_factory=dict)
@@ -110,11 +111,18 @@ class State:
         canonical = self.subjects[subject].canonical
         return {s.id for s in self.subjects.values() if s.canonical == canonical}
 
+    def household(self, subject: uuid.UUID) -> set[uuid.UUID]:
+        """Whoever stands in a standing household record together with the person, they too."""
+        same = self.one_with(subject)
+        homes = [r for (_, name, _), r in self.records.items() if name == "households" and r.state == "current"]
+        living = [{r.subject, *r.others} for r in homes]
+        return {self.subjects[s].canonical for together in living if together & same for s in together}
+
     def bump(self, subject: uuid.UUID) -> None:
-        """The basis moved: of the person, and of everyone in whose records they are named."""
+        """The basis moved: of the person, of everyone in whose records they are named, and of their household."""
         same = self.one_with(subject)
         named = {self.subjects[r.subject].canonical for r in self.records.values() if r.others & same}
-        for canonical in {self.subjects[subject].canonical} | named:
+        for canonical in {self.subjects[subject].canonical} | named | self.household(subject):
             self.basis[canonical] += 1
 
     def caller_stands(self, basis: BasisVersions) -> bool:

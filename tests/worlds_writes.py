@@ -180,9 +180,10 @@ class MemoryUnit:
         if source is None:
             return "absent"
         if target is None:
-            self.state.identifiers[controller, new] = source
+            self.state.identifiers[controller, new] = self.state.identifiers[controller, old]
             target = source
         else:
+            self.state.links[frozenset(self.state.identifiers[controller, i] for i in (old, new))] = None
             self._join(source, target)
         self.state.bump(target)
         self.state.bump(source)
@@ -203,17 +204,30 @@ class MemoryUnit:
         target = self.state.identifiers.get((controller, new))
         if source is None or target is None:
             return "absent"
+        if source != target and self.state.links.pop(frozenset((source, target)), 0) is not None:
+            return "absent"
         self.state.bump(source)
+        protected = self.state.subjects[self.state.subjects[target].canonical].protected
         for same in self.state.one_with(target):
             self.state.subjects[same] = msgspec.structs.replace(self.state.subjects[same], handling_unit="")
         if source == target:
             self._add(controller, subject)
             self.state.identifiers[controller, new] = subject.keys.subject
+            added = self.state.subjects[subject.keys.subject]
+            self.state.subjects[added.id] = msgspec.structs.replace(added, protected=protected)
             return "split"
         for apart in (source, target):
-            self.state.subjects[apart] = msgspec.structs.replace(self.state.subjects[apart], canonical=apart)
+            for same in self._linked(apart):
+                self.state.subjects[same] = msgspec.structs.replace(self.state.subjects[same], canonical=apart)
         self.state.bump(target)
         return "split"
+
+    def _linked(self, subject: uuid.UUID) -> set[uuid.UUID]:
+        """All that are linked with a person, near or far."""
+        found = {subject}
+        while more := {s for pair in self.state.links if pair & found for s in pair} - found:
+            found |= more
+        return found
 
     async def put_publication_state(self, controller: str, resource: str, status: str, as_of: dt.datetime) -> Written:
         known = self.state.publications.get((controller, resource))

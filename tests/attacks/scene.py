@@ -26,6 +26,7 @@ from sauma.app import open_world
 from sauma.core.canonical import canonical_bytes, digest
 from sauma.core.decision import Form
 from sauma.core.disclosure import Disclosed, Receipt, Sealed
+from sauma.core.errors import SaumaError
 from sauma.core.evidence import Claim, ClaimKind, Entry, ManifestRow, Position, base64url, unbase64url
 from sauma.core.matters import BasisVersions, Months
 from sauma.core.parties import Caller, Client, Officer, OfficerKind, OrganisationKind
@@ -196,6 +197,7 @@ class Scene:
         self.superuser: asyncpg.Connection
         self.pool: asyncpg.Pool
         self._numbers = itertools.count(1)
+        self._settled: Case | None = None
 
     # -- honest callers
 
@@ -269,6 +271,11 @@ class Scene:
         }
         return Case(person, await self.matter(person), records)
 
+    async def settled_case(self) -> Case:
+        """The one case of this scene for whatever changes nothing."""
+        self._settled = self._settled or await self.case()
+        return self._settled
+
     def query(self, case: Case, **members: Any) -> CaseQuery:
         this = today().replace(day=1)
         stated = {
@@ -293,13 +300,13 @@ class Scene:
 
     async def disclose_with(
         self, case: Case, act: Callable[[], Awaitable[object]], **members: Any
-    ) -> tuple[Between, Disclosed | Exception]:
+    ) -> tuple[Between, Disclosed | SaumaError]:
         """The main job with something happening between the entry and the read."""
         between = Between(self.world.records, act)
         world = msgspec.structs.replace(self.world, records=between)
         try:
             return between, await disclose(world, self.query(case, **members))
-        except Exception as error:
+        except SaumaError as error:
             return between, error
 
     # -- behind the server

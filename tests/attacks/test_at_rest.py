@@ -38,7 +38,7 @@ def spellings(text: str) -> list[bytes]:
         for pad in range(3):
             whole = base64.b64encode(bytes(pad) + raw)
             made.append(whole[4 * (pad > 0) : len(whole) - 4])
-    return made + [text.lower().encode(), text.upper().encode()]
+    return [*made, text.lower().encode(), text.upper().encode()]
 
 
 def found(content: bytes, texts: list[str]) -> set[str]:
@@ -154,7 +154,8 @@ def test_nothing_at_rest_says_who_or_what(stolen: Stolen) -> None:
     assert {"pg_dump", "server log", "base", "pg_wal", "global", "pg_xact"} <= places.keys()
     assert {place: found(content, texts) for place, content in places.items() if found(content, texts)} == {}
     assert not any((code[:6] + code[7:]).encode() in content for code in codes for content in places.values())
-    assert KELA.encode() in places["base"] and PIRHA.encode() in places["pg_wal"]  # what is in clear on purpose is seen
+    assert KELA.encode() in places["base"]  # what is in clear on purpose is seen
+    assert PIRHA.encode() in places["pg_wal"]
 
 
 def test_what_is_stored_in_clear_is_found(stolen: Stolen) -> None:
@@ -165,7 +166,7 @@ def test_what_is_stored_in_clear_is_found(stolen: Stolen) -> None:
         connection = await asyncpg.connect(database.dsn("postgres"))
         await connection.execute("create table public.scratch (a text, b bytea)")
         for text in (CONTROL, HETU_CONTROL):
-            for spelling in spellings(text):
+            for spelling in spellings(text) * 3:  # a page's end may cut one of them in two
                 await connection.execute("insert into public.scratch values ($1, $2)", text, spelling)
         await connection.close()
 

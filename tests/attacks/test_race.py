@@ -9,11 +9,12 @@ import uuid
 from dataclasses import dataclass, field
 from typing import Any
 
+import asyncpg
 import msgspec
 import pytest
 
 from asks import KELA
-from attacks.scene import DECIDED, WORKER, Case, Scene
+from attacks.scene import DECIDED, WORKER, Case, Scene, append, read
 from sauma.core.disclosure import Receipt, Sealed
 from sauma.core.errors import BadRequest, Unavailable
 from sauma.core.evidence import Claim
@@ -82,7 +83,7 @@ async def race(scene: Scene, case: Case, draw: random.Random, ports: Timed) -> t
 
 
 async def test_no_read_that_begins_after_the_acknowledgement_gets_anything(scene: Scene) -> None:
-    draw = random.Random("race")
+    draw = random.Random("race")  # noqa: S311  # seeded, so that a failure repeats
     cases = [await scene.case() for _ in range(4)]
     before = after = refused = 0
     for number in range(RACES):
@@ -98,13 +99,13 @@ async def test_no_read_that_begins_after_the_acknowledgement_gets_anything(scene
         after += len(late)
         before += answers.count("disclosed")
         refused += answers.count("nothing-disclosable")
-    assert before > RACES / 4 and refused > RACES / 4, "the race was not one"
-    assert after > RACES / 100, "no read fell between entry and acknowledgement"
+    assert min(before, refused) > RACES / 20, "the race was not one"
+    assert after > 0, "no read fell between entry and acknowledgement"
 
 
 async def test_every_entry_of_the_races_precedes_the_change_it_raced(scene: Scene) -> None:
     """Seen from the database alone: the version an entry was decided on was the person's until after it was written."""
-    draw, case = random.Random("order"), await scene.case()
+    draw, case = random.Random("order"), await scene.case()  # noqa: S311  # seeded, so that a failure repeats
     subject = (await scene.attempt(scene.query(case))).basis.subject
     changes: list[tuple[int, Any]] = []
     for _ in range(20):
@@ -121,6 +122,54 @@ async def test_every_entry_of_the_races_precedes_the_change_it_raced(scene: Scen
     assert len(entries) > 10
     assert all(entry["recorded_at"] < moved[entry["version"] + 1] for entry in entries)
     assert max(entry["version"] for entry in entries) < max(moved)
+
+
+CHANGES = {
+    "the person's basis": "select api.protect_subject($1, true, '', 'opaque')",
+    "the matter": "select api.put_matter($1, $2, $3, 'closed', null, $4)",
+}
+
+
+async def change_of(scene: Scene, case: Case, name: str, basis: BasisVersions) -> tuple[str, list[Any]]:
+    if name == "the person's basis":
+        return CHANGES[name], [basis.subject]
+    [row] = await scene.sql(
+        "select subject, sealed::bytea as sealed from exchange.matter where case_mac = $1", basis.case_mac
+    )
+    return CHANGES[name], [basis.organisation, basis.case_mac, row["subject"], row["sealed"]]
+
+
+@pytest.mark.parametrize("name", CHANGES)
+async def test_a_change_waits_for_the_entry_that_was_first(name: str, scene: Scene) -> None:
+    """Without the row lock both would commit, and the change would be acknowledged before the entry is."""
+    case = await scene.case()
+    attempt = await scene.attempt(scene.query(case))
+    statement, values = await change_of(scene, case, name, attempt.basis)
+    async with scene.server() as first, scene.server() as second:
+        async with first.transaction():
+            assert (await append(first, attempt))["status"] == "appended"
+            await second.execute("set lock_timeout = '100ms'")
+            with pytest.raises(asyncpg.LockNotAvailableError):
+                await second.fetchval(statement, *values)
+        await second.fetchval(statement, *values)
+        row = await scene.entry(attempt.entry.id)
+        assert (await read(first, row["id"], row["recorded_at"]))["status"] == "basis-changed"
+
+
+@pytest.mark.parametrize("name", CHANGES)
+async def test_an_entry_waits_for_the_change_that_was_first_and_sees_it(name: str, scene: Scene) -> None:
+    case = await scene.case()
+    attempt = await scene.attempt(scene.query(case))
+    statement, values = await change_of(scene, case, name, attempt.basis)
+    async with scene.server() as first, scene.server() as second:
+        async with first.transaction():
+            await first.fetchval(statement, *values)
+            waiting = asyncio.create_task(append(second, attempt))
+            while not await scene.sql(
+                "select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
+            ):
+                assert not waiting.done()
+        assert (await waiting)["status"] == "basis-changed"
 
 
 async def test_one_key_has_one_effect(scene: Scene) -> None:

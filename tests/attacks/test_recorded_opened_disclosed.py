@@ -147,7 +147,7 @@ def paths(fields: Opened) -> set[str]:
 
 
 async def test_recorded_is_opened_is_disclosed(scene: Scene) -> None:
-    draw = random.Random("sauma")
+    draw = random.Random("sauma")  # noqa: S311  # seeded, so that a failure repeats
     cases, stated = await populated(scene, draw)
     assert len(stated) >= 30
     [guarded] = await scene.sql(
@@ -187,12 +187,11 @@ async def test_recorded_is_opened_is_disclosed(scene: Scene) -> None:
                     assert value == stated[uuid.UUID(record["id"])].get(member)
                     values += 1
             cursor = body["nextCursor"]
-    assert (
-        outcomes["values disclosed"] > 30
-        and outcomes["existence disclosed"] > 5
-        and outcomes["values nothing-disclosable"] > 0
-    ), outcomes
-    assert len(fields_seen) > 25 and values > 500
+    assert outcomes["values disclosed"] > 30
+    assert outcomes["existence disclosed"] > 5
+    assert outcomes["values nothing-disclosable"] > 0
+    assert len(fields_seen) > 25
+    assert values > 500
 
 
 async def test_the_watch_would_see_one_field_too_many(scene: Scene) -> None:

@@ -3,6 +3,8 @@
 The rows run against a database the product has lived in, so that a privilege given by accident would show data.
 """
 
+# every part of a statement here is this file's own
+
 import asyncio
 import contextlib
 import importlib.resources
@@ -24,29 +26,6 @@ from sauma.store.statements import aggregates, load
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 DENIED = "42501"
-TABLES = (
-    "registry.organisation",
-    "registry.client",
-    "registry.client_key",
-    "registry.agreement",
-    "exchange.subject",
-    "exchange.subject_basis",
-    "exchange.identifier",
-    "exchange.matter",
-    "exchange.prior_information",
-    "exchange.prohibition",
-    "exchange.record",
-    "exchange.record_group",
-    "exchange.record_person",
-    "exchange.publication_state",
-    "exchange.decoy",
-    "keys.data_key",
-    "ledger.entry",
-    "ledger.claim",
-    "ledger.idempotency",
-    "ledger.audit_session",
-    "sauma_meta.migration",
-)
 INSIDE = (
     "select ledger.standing(null, false)",
     "select ledger.add_partition('2030-01-01')",
@@ -97,12 +76,11 @@ SERVER = (
     "lock table ledger.entry in exclusive mode",
     "checkpoint",
 )
+READ = "select * from {}"
+EVERY_WAY = (READ, "insert into {} default values", "delete from {}", "truncate {} cascade", "copy {} to stdout")
 FORBIDDEN: dict[str, tuple[str, ...]] = {
     "sauma_server": (
-        *(f"select * from {table}" for table in TABLES),
-        *(f"insert into {table} default values" for table in TABLES),
-        *(f"delete from {table}" for table in TABLES),
-        *(f"truncate {table} cascade" for table in TABLES),
+        *EVERY_WAY,
         "update ledger.entry set leaf = leaf",
         "update exchange.subject set protected = false",
         "update exchange.record_group set sealed = sealed",
@@ -111,8 +89,7 @@ FORBIDDEN: dict[str, tuple[str, ...]] = {
         *SERVER,
     ),
     "sauma_auditor": (
-        *(f"select * from {table}" for table in TABLES),
-        *(f"delete from {table}" for table in TABLES),
+        *EVERY_WAY,
         "select api.read(gen_random_uuid(), now())",
         "select api.find_subject('', '')",
         "select api.list_disclosures('', true, now(), now(), null, null, 1)",
@@ -120,8 +97,7 @@ FORBIDDEN: dict[str, tuple[str, ...]] = {
         *SERVER,
     ),
     "sauma_migrator": (
-        *(f"select * from {table}" for table in TABLES),
-        *(f"delete from {table}" for table in TABLES),
+        *EVERY_WAY,
         "select api.read(gen_random_uuid(), now())",
         "set role postgres",
         "set role sauma_server",
@@ -129,12 +105,9 @@ FORBIDDEN: dict[str, tuple[str, ...]] = {
         "create role mine",
         "select pg_read_file('postgresql.conf')",
     ),
-    "sauma_sequencer": (
-        *(f"select * from {table}" for table in TABLES),
-        "select api.read(gen_random_uuid(), now())",
-        *INSIDE,
-    ),
+    "sauma_sequencer": (READ, "select api.read(gen_random_uuid(), now())", *INSIDE),
 }
+"""A statement with `{}` is one for every table there is, today's and tomorrow's."""
 
 
 @contextlib.asynccontextmanager
@@ -148,10 +121,16 @@ async def connected(scene: Scene, role: str) -> AsyncIterator[asyncpg.Connection
 
 @pytest.mark.parametrize("role", FORBIDDEN)
 async def test_a_role_may_not(role: str, scene: Scene) -> None:
-    assert len(FORBIDDEN[role]) >= 25
+    rows = await scene.sql(
+        "select c.oid::regclass::text as name from pg_class c join pg_namespace n on n.oid = c.relnamespace"
+        " where n.nspname in ('registry', 'exchange', 'keys', 'ledger', 'sauma_meta') and c.relkind in ('r', 'p')"
+    )
+    statements = [s.format(row["name"]) for s in FORBIDDEN[role] for row in (rows if "{}" in s else rows[:1])]
+    assert len(rows) > 20
+    assert len(statements) >= 25
     done = []
     async with connected(scene, role) as connection:
-        for statement in FORBIDDEN[role]:
+        for statement in statements:
             alone = statement.startswith("alter system")  # is not let into a transaction
             await connection.execute("select 1" if alone else "begin")
             try:
@@ -348,15 +327,6 @@ async def test_python_sends_no_sql_of_its_own_to_the_pool() -> None:
     statement = re.compile(r"(?<!\")[\"'](select|insert|update|delete|set|notify|listen|begin|with)\s", re.IGNORECASE)
     for name in ("pool", "ledger", "records", "writes", "inspection", "registry"):
         assert statement.search((folder / f"{name}.py").read_text(encoding="utf-8")) is None
-
-
-async def test_what_is_claimed_in_the_registers_of_this_file_is_true(scene: Scene) -> None:
-    """The table list of this file is the list of the database."""
-    rows = await scene.sql(
-        "select c.oid::regclass::text as name from pg_class c join pg_namespace n on n.oid = c.relnamespace"
-        " where n.nspname in ('registry', 'exchange', 'keys', 'ledger', 'sauma_meta') and c.relkind in ('r', 'p') and not c.relispartition"
-    )
-    assert {row["name"] for row in rows} == set(TABLES)
 
 
 async def test_an_honest_append_still_works_for_the_role(scene: Scene) -> None:

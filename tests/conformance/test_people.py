@@ -8,6 +8,7 @@ from conformance.between import between
 from conformance.cast import AINO, EINO, P09, SIIRI, TAMPERE, TOLD_OF_AINO, TURKU, Cast, outcomes, person
 from sauma.core.errors import BadRequest
 from sauma.core.matters import ProhibitionKind
+from sauma.core.people import PersonIdentifier
 
 OLD, NEW = AINO, person(1, "Y")
 """One birthday and number, another century sign: two people until somebody says otherwise."""
@@ -93,7 +94,63 @@ async def test_a_wrongly_added_identifier_becomes_a_person_of_its_own(cast: Cast
     assert await amounts(cast, OLD, cast.case + "-O") == ["1.00"]
 
 
+async def test_a_split_takes_back_the_one_link_it_names(cast: Cast) -> None:
+    """Old code of the one, the one, and the other they were wrongly taken for: the old code stays with the one."""
+    for of, amount in ((SIIRI, "0.50"), (OLD, "1.00"), (NEW, "2.00")):
+        await cast.deposit("decisions", {"amount": amount, "date": cast.day}, of=of)
+    await cast.matter(of=OLD)
+    await cast.matter(of=NEW, case=cast.case + "-Y")
+    await cast.changed(SIIRI, OLD, "corrected")
+    await cast.changed(OLD, NEW, "corrected")
+    with pytest.raises(BadRequest, match="not-found"):
+        await cast.changed(SIIRI, NEW, "wrong-link")  # one person by way of the third, but never said to be
+    await cast.changed(OLD, NEW, "wrong-link")
+    for of in (OLD, NEW):
+        await cast.deposit("persons", {"homeMunicipality": TAMPERE}, of=of)
+    assert await amounts(cast, OLD) == ["0.50", "1.00"]
+    assert await amounts(cast, NEW, cast.case + "-Y") == ["2.00"]
+
+
+async def test_a_split_leaves_nobody_unprotected(cast: Cast) -> None:
+    await cast.deposit("persons", TOLD_OF_AINO | {"turvakielto": True}, of=OLD)
+    await cast.changed(OLD, NEW, "assigned")
+    await cast.changed(OLD, NEW, "wrong-link")
+    assert [await cast.register.unit_of(cast.kela, cast.index(of)) for of in (OLD, NEW)] == [(True, "")] * 2
+
+
+@pytest.mark.parametrize("asked_about", [AINO, EINO], ids=["the one it is about", "another it names"])
+async def test_one_protected_person_hides_the_whole_households_home(cast: Cast, asked_about: PersonIdentifier) -> None:
+    """The home of one is the home of all (661/2009 36 §): a spouse's or child's own record must not tell it."""
+    await cast.deposit("persons", {"turvakielto": True}, of=SIIRI)
+    for of in (AINO, EINO):
+        await cast.deposit("persons", TOLD_OF_AINO, of=of)
+    await cast.matter(of=asked_about)
+    assert await whereabouts(cast, asked_about) == TAMPERE
+    members = [{"hetu": EINO.value, "relation": "child"}, {"hetu": SIIRI.value, "relation": "spouse"}]
+    await cast.deposit("households", {"type": "couple-with-children", "members": members})
+    assert await whereabouts(cast, asked_about) is None
+    await cast.deposit("persons", {"turvakielto": False}, of=SIIRI)
+    assert await whereabouts(cast, asked_about) == TAMPERE
+
+
+async def test_a_restriction_of_somebody_named_holds_the_record_back(cast: Cast) -> None:
+    """GDPR 18 is the named person's own right, in whoever's record their data stand."""
+    await cast.open_case()
+    await cast.deposit("households", {"type": "couple", "members": [{"hetu": EINO.value, "relation": "spouse"}]})
+    held = await cast.ask(fields=("household.type", "decision.amount"))
+    assert sorted(r["resource"] for r in held["records"]) == ["decisions", "households"]
+    await cast.register.prohibited(cast.kela, cast.index(EINO), ProhibitionKind.RESTRICTION)
+    left = await cast.ask(fields=("household.type", "decision.amount"))
+    assert [r["resource"] for r in left["records"]] == ["decisions"]
+
+
+async def whereabouts(cast: Cast, of: PersonIdentifier) -> str | None:
+    answer = await cast.ask(person=of, fields=("person.name", "person.homeMunicipality"))
+    return answer["records"][0]["fields"].get("homeMunicipality")
+
+
 REFUSED_CHANGES = {
+    "a split of two who were never linked": (OLD, NEW, "wrong-link", "not-found"),
     "from somebody unknown": (SIIRI, NEW, "corrected", "not-found"),
     "to the same": (OLD, OLD, "corrected", "invalid-value"),
     "a split of somebody unknown": (SIIRI, NEW, "wrong-link", "not-found"),
@@ -161,6 +218,12 @@ async def linked_and_protected(cast: Cast) -> None:
     await cast.deposit("persons", {"turvakielto": True}, of=SIIRI)
 
 
+async def housemate_protected(cast: Cast) -> None:
+    members = [{"hetu": AINO.value, "relation": "child"}, {"hetu": EINO.value, "relation": "spouse"}]
+    await cast.deposit("households", {"type": "couple-with-children", "members": members}, of=SIIRI)
+    await cast.deposit("persons", {"turvakielto": True}, of=SIIRI)
+
+
 async def stranger_prohibited(cast: Cast) -> None:
     await cast.deposit("persons", {}, of=SIIRI)
     await cast.register.prohibited(cast.kela, cast.index(SIIRI), ProhibitionKind.RESTRICTION)
@@ -170,6 +233,7 @@ MOVES: dict[str, Callable[[Cast], Awaitable[object]]] = {
     "protection of the person": lambda c: c.deposit("persons", TOLD_OF_AINO | {"turvakielto": True}),
     "protection of somebody named in a record": lambda c: c.deposit("persons", {"turvakielto": True}, of=EINO),
     "protection of somebody linked to one who is named": linked_and_protected,
+    "protection of somebody of the household": housemate_protected,
     "another home municipality": lambda c: c.deposit("persons", TOLD_OF_AINO | {"homeMunicipality": TURKU}),
     "a prohibition": lambda c: c.register.prohibited(c.kela, c.index(), ProhibitionKind.CONTROLLER),
     "prior information": lambda c: c.told(by=c.kela),

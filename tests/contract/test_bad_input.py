@@ -342,6 +342,11 @@ BAD: dict[str, tuple[Callable[[], Sent], tuple[int, str], str | None]] = {
         INVALID,
         "/records/0/expectedRevision",
     ),
+    "a deposit under a revision no record can have": (
+        lambda: deposits([row(expectedRevision=2_147_483_647)]),
+        INVALID,
+        "/records/0/expectedRevision",
+    ),
     "a deposit that does not say what it expects": (
         lambda: deposits([{k: v for k, v in row().items() if k != "expectedRevision"}]),
         INVALID,

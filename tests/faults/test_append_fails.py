@@ -1,5 +1,7 @@
 """F-1: the ledger refuses one person's entries, in the middle of everything else. No entry, no field, no effect."""
 
+# every part of a statement here is this file's own
+
 import contextlib
 import json
 import uuid

@@ -91,11 +91,10 @@ def test_nothing_acknowledged_is_lost_and_nothing_is_done_twice(home: Path) -> N
     async def play() -> list[int]:
         await bootstrap(first)
         await migrate.migrate(database.dsn("sauma_migrator"), migrations=migrate.read(migrate.default_folder()))
-        counts, draws = [], map(random.Random, itertools.count())
+        draws = map(random.Random, itertools.count())
         async with open_scene(database, home) as scene:
             traffic = Traffic(scene, [await scene.case() for _ in range(6)])
-            for _ in range(ROUNDS):
-                counts.append(await one_round(traffic, draws))
+            counts = [await one_round(traffic, draws) for _ in range(ROUNDS)]
         assert traffic.codes >= {"outcome-unknown", "ledger-unavailable"}
         return counts
 

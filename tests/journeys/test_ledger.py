@@ -36,6 +36,23 @@ def test_an_auditor_sees_its_own_house_and_a_supervisor_all(live: Live, auditor:
     assert len(reads) == 1
 
 
+def test_what_the_caller_may_not_learn_its_own_auditor_does_not_learn_for_it(live: Live) -> None:
+    """Unknown or not competent: the discloser's house and a supervisor see which, the asker's sees one and the same."""
+    pirha, told = live.system("pirha"), []
+    for hetu, reason in (
+        (live.person(), "subject-unknown"),
+        (live.client_of_both(municipality="853"), "county-not-competent"),
+    ):
+        entry = pirha.query(hetu, pirha.open_matter(hetu)).json()["disclosureId"]
+        for auditor in ("kela-dpo", "ombudsman"):
+            assert json.loads(live.system(auditor).entry(entry).json()["leaf"])["reason"] == reason
+        seen = live.system("pirha-dpo").entry(entry)
+        assert seen.status_code == 200
+        assert reason not in seen.text
+        told.append({name: value for name, value in seen.json().items() if isinstance(value, list | None)})
+    assert told[0] == told[1] == {"leaf": None, "fields": []}
+
+
 def test_an_absent_entry_and_a_foreign_one_look_the_same(live: Live) -> None:
     entry, _ = disclosed(live, live.system("pirha"))
     varha = live.system("varha-dpo")
@@ -71,6 +88,18 @@ def test_a_session_is_one_systems_own(live: Live) -> None:
     session = live.system("pirha-dpo").audit_session()
     colleague = live.new_system(PIRHA, ("ledger:read",))
     assert colleague.entry(entry, session).status_code == 403
+
+
+def test_a_read_says_under_which_session_and_of_what(live: Live) -> None:
+    """The session's own entry names the auditor (AsTL 10.2 §), so a read that names the session names them too."""
+    dpo, kela = live.system("pirha-dpo"), live.system("kela")
+    entry, _ = disclosed(live, live.system("pirha"))
+    session = dpo.audit_session()
+    read = dpo.entry(entry, session).json()["readReceipt"]["entryId"]
+    assert dpo.entry(read, session).json()["payload"]["auditSession"] == session
+    record = kela.deposit("plans", live.person(), {"exists": True})
+    looked = kela.get(f"/v1/plans/{record}").json()["receipt"]["entryId"]
+    assert live.system("kela-dpo").entry(looked).json()["payload"]["record"] == {"resource": "plans", "id": str(record)}
 
 
 def test_a_session_is_recorded_with_its_dossier_in_the_payload_only(live: Live) -> None:

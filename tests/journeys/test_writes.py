@@ -1,5 +1,6 @@
 """Writes: once for their key, over the revision that was seen, and never again disclosed once annulled."""
 
+import concurrent.futures
 import uuid
 from typing import Any
 
@@ -132,6 +133,26 @@ def test_anothers_same_key_is_its_own(live: Live) -> None:
         done = system.put(f"/v1/matters/M-{uuid.uuid4().hex[:8]}", matter_body(hetu, officer=WORKER), key=key)
         assert done.status_code == 201
         assert "idempotent-replayed" not in done.headers
+
+
+def test_what_is_kept_for_a_repeat_names_no_case(live: Live) -> None:
+    pirha, reference = live.system("pirha"), f"SALA-{uuid.uuid4().hex[:8]}"
+    pirha.open_matter(live.person(), reference)
+    kept = live.sql(
+        "select convert_from(answer, 'UTF8') as text from ledger.idempotency order by expires_at desc limit 1"
+    )
+    assert '"state":"open"' in kept[0]["text"]
+    assert reference not in kept[0]["text"]
+
+
+def test_the_first_records_of_somebody_may_come_all_at_once(live: Live) -> None:
+    kela, hetu = live.system("kela"), live.person()
+
+    def put(record: uuid.UUID) -> int:
+        return kela.put(f"/v1/plans/{record}", record_body(hetu, {"exists": True}, officer=CLERK)).status_code
+
+    with concurrent.futures.ThreadPoolExecutor(8) as together:
+        assert set(together.map(put, [uuid.uuid4() for _ in range(24)])) == {201}
 
 
 def test_a_failed_write_leaves_its_key_free(live: Live) -> None:

@@ -213,7 +213,7 @@ def wanted_fields(ask: Ask, purpose: Purpose, flow: Flow) -> dict[str, Cell]:
 def _flow(purpose: Purpose, facts: Facts) -> Flow | Reason:
     """Condition 3, first half: the one pull of this purpose whose parties these are."""
     caller, discloser = facts.organisation, facts.discloser
-    if not purpose.enabled:
+    if not purpose.enabled or purpose.id not in PULLS_BUILT:
         return Reason.PURPOSE_NOT_AGREED
     if caller is None or not caller.active:
         return Reason.PARTY_NOT_ENTITLED
@@ -238,10 +238,7 @@ def _officer(case: _Case) -> Reason | None:
 
 def _agreement(case: _Case) -> Reason | None:
     agreement = case.facts.agreement
-    built = case.purpose.id in PULLS_BUILT
-    if not built or agreement is None or not agreement.in_force(case.day):
-        return Reason.PURPOSE_NOT_AGREED
-    return None
+    return None if agreement and agreement.in_force(case.day) else Reason.PURPOSE_NOT_AGREED
 
 
 def _provision(case: _Case) -> Reason | None:

@@ -10,6 +10,7 @@ import uuid
 import msgspec
 
 from sauma.core.evidence import ManifestRow
+from sauma.core.people import Confidential
 
 
 class Receipt(msgspec.Struct, frozen=True, kw_only=True):
@@ -20,18 +21,14 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     recorded_at: dt.datetime
 
 
-class WrappedKey(msgspec.Struct, frozen=True, kw_only=True):
+class WrappedKey(Confidential, frozen=True, kw_only=True):
     """A subject's data key as stored: still wrapped, useless without the key ring."""
 
     id: uuid.UUID
     wrapped: bytes
 
-    def __repr__(self) -> str:
-        """Never the key."""
-        return "WrappedKey(…)"
 
-
-class SealedGroup(msgspec.Struct, frozen=True, kw_only=True):
+class SealedGroup(Confidential, frozen=True, kw_only=True):
     """One stored group the gate handed out, with the manifest row that names what may be opened of it."""
 
     row: ManifestRow
@@ -39,24 +36,16 @@ class SealedGroup(msgspec.Struct, frozen=True, kw_only=True):
     sealed: bytes
     key: WrappedKey
 
-    def __repr__(self) -> str:
-        """Never the ciphertext."""
-        return "SealedGroup(…)"
 
-
-class Sealed(msgspec.Struct, frozen=True, kw_only=True):
+class Sealed(Confidential, frozen=True, kw_only=True):
     """What the gate handed out for one committed receipt: ciphertext only, exactly what its manifest names."""
 
     receipt: Receipt
     controller: str
     groups: tuple[SealedGroup, ...]
 
-    def __repr__(self) -> str:
-        """Never the ciphertext."""
-        return "Sealed(…)"
 
-
-class OpenedRecord(msgspec.Struct, frozen=True, kw_only=True):
+class OpenedRecord(Confidential, frozen=True, kw_only=True):
     """The permitted fields of one record revision as JSON fragments by field id."""
 
     resource: str
@@ -64,28 +53,16 @@ class OpenedRecord(msgspec.Struct, frozen=True, kw_only=True):
     revision: int
     fragments: dict[int, bytes]
 
-    def __repr__(self) -> str:
-        """Never a value."""
-        return "OpenedRecord(…)"
 
-
-class Opened(msgspec.Struct, frozen=True, kw_only=True):
+class Opened(Confidential, frozen=True, kw_only=True):
     """The permitted fields and nothing else, each opened where it stood."""
 
     receipt: Receipt
     records: tuple[OpenedRecord, ...]
 
-    def __repr__(self) -> str:
-        """Never a value."""
-        return "Opened(…)"
 
-
-class Disclosed(msgspec.Struct, frozen=True, kw_only=True):
+class Disclosed(Confidential, frozen=True, kw_only=True):
     """The only thing that can be rendered to a caller of a case query: body bytes and the receipt they rest on."""
 
     body: bytes
     receipt: Receipt
-
-    def __repr__(self) -> str:
-        """Never the body."""
-        return "Disclosed(…)"

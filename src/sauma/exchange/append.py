@@ -3,6 +3,7 @@
 import uuid
 from typing import NoReturn
 
+from sauma.core.canonical import JsonValue
 from sauma.core.decision import Reason
 from sauma.core.disclosure import Receipt
 from sauma.core.errors import SaumaError
@@ -44,9 +45,23 @@ async def refuse(world: World, caller: Caller, reason: Reason, *, officer: Offic
     raise Refused(reason.value, receipt)
 
 
-async def note_read(world: World, caller: Caller, *, decision: str, refers: uuid.UUID | None) -> Receipt:
-    """Record that the caller looks at metadata or at an entry; the read comes after."""
-    draft = Draft(kind=EventKind.READ, caller=caller, decision=decision, officer=caller.officer, refers=refers)
+async def note_read(
+    world: World,
+    caller: Caller,
+    *,
+    decision: str,
+    refers: uuid.UUID | None,
+    particulars: dict[str, JsonValue] | None = None,
+) -> Receipt:
+    """Record that the caller looks at metadata or at an entry; the read comes after. `particulars` say at what."""
+    draft = Draft(
+        kind=EventKind.READ,
+        caller=caller,
+        decision=decision,
+        officer=caller.officer,
+        particulars=particulars or {},
+        refers=refers,
+    )
     _, build = compose(world, draft)
     return committed(await world.ledger.append(build, caller.claims, caller_basis(caller)))
 

@@ -118,7 +118,8 @@ async def state_of(
     Raises:
         BadRequest: `not-found`, also for another controller's record.
     """
-    receipt = await note_read(world, caller, decision="record-state-read", refers=None)
+    looked: dict[str, JsonValue] = {"record": {"resource": resource.name, "id": str(record)}}
+    receipt = await note_read(world, caller, decision="record-state-read", refers=None, particulars=looked)
     async with world.writes.transaction() as unit:
         head = await unit.record_state(caller.organisation, resource.name, record)
     if head is None:

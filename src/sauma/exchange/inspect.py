@@ -6,7 +6,7 @@ import uuid
 import msgspec
 
 from sauma.core.canonical import JsonValue, canonical_bytes, json_members, structured_digest, uuid7
-from sauma.core.decision import Reason
+from sauma.core.decision import DISCLOSER_SIDE, Reason
 from sauma.core.errors import BadRequest, SealError
 from sauma.core.evidence import EventKind, Leaf, unbase64url
 from sauma.core.parties import Caller, Officer
@@ -40,7 +40,13 @@ async def list_disclosures(world: World, caller: Caller, search: DisclosureSearc
         raise BadRequest("invalid-value", ("/from", "/to"))
     context = _list_context(caller, search)
     after = _after(world, context, search.cursor)
-    receipt = await note_read(world, caller, decision="disclosures-listed", refers=None)
+    looked: dict[str, JsonValue] = {
+        "role": "receiver" if search.as_receiver else "discloser",
+        "from": rfc3339(search.since),
+        "to": rfc3339(search.until),
+        "caseReference": search.case_reference,
+    }
+    receipt = await note_read(world, caller, decision="disclosures-listed", refers=None, particulars=looked)
     cases = None
     if search.case_reference is not None:
         cases = tuple(
@@ -170,6 +176,9 @@ async def open_audit_session(world: World, call: Call, session: AuditSession) ->
 async def read_entry(world: World, caller: Caller, entry: uuid.UUID, session: uuid.UUID | None) -> dict[str, JsonValue]:
     """One ledger entry for an auditor: leaf verbatim, manifest, and the payload opened; the read is an entry first.
 
+    The leaf of a refusal on the discloser's side is null for the caller's own house: what the caller may not learn
+    (unknown, not competent, prohibited, protected), its auditor does not learn for it (contract section 4).
+
     Raises:
         Refused: no standing audit session (recorded).
         BadRequest: `not-found`: absent, or outside the organisation's sight.
@@ -179,7 +188,8 @@ async def read_entry(world: World, caller: Caller, entry: uuid.UUID, session: uu
     )
     if not stands:
         await refuse(world, caller, Reason.AUDIT_SESSION_MISSING, officer=caller.officer, body=b"")
-    receipt = await note_read(world, caller, decision="entry-read", refers=entry)
+    looked: dict[str, JsonValue] = {"auditSession": str(session)}
+    receipt = await note_read(world, caller, decision="entry-read", refers=entry, particulars=looked)
     row = await world.inspection.inspect_entry(receipt, caller.organisation, entry)
     if row is None:
         raise BadRequest("not-found")
@@ -187,13 +197,17 @@ async def read_entry(world: World, caller: Caller, entry: uuid.UUID, session: uu
     return {
         "id": str(leaf.id),
         "recordedAt": rfc3339(row.recorded_at),
-        "leaf": row.leaf.decode(),
+        "leaf": None if _never_public(leaf, caller) else row.leaf.decode(),
         "leafHash": structured_digest(row.leaf_hash),
         "manifest": row.manifest.decode(),
         "fields": _field_paths(row),
         "payload": _payload(world, row),
         "readReceipt": receipt_member(world, receipt.entry, receipt.leaf_hash),
     }
+
+
+def _never_public(leaf: Leaf, caller: Caller) -> bool:
+    return leaf.organisation == caller.organisation and leaf.reason in {r.value for r in DISCLOSER_SIDE}
 
 
 def _summary(world: World, row: LedgerRow, caller: Caller) -> dict[str, JsonValue]:

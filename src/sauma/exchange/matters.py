@@ -62,11 +62,7 @@ async def put_matter(world: World, call: Call, said: MatterStatement) -> Done:
         return Effect(
             draft=draft,
             status=201 if revision == 1 else 200,
-            members={
-                "caseReference": said.case_reference,
-                "state": said.state,
-                "revision": revision,
-            },
+            members={"state": said.state, "revision": revision},  # no case: what a repeat is told is kept in clear
             etag=f'"{revision}"',
         )
 

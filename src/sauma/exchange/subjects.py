@@ -30,7 +30,7 @@ async def subject_at(world: World, unit: WriteUnit, controller: str, person: Per
     """The person at this controller, added when the controller has never named them before.
 
     Raises:
-        Unavailable: another call is adding the same person at this moment; a repeat finds them.
+        Unavailable: the person was added meanwhile and yet cannot be found.
     """
     index = world.vault.blind_index(person, controller)
     known = await unit.find_subject(controller, index)
@@ -38,7 +38,10 @@ async def subject_at(world: World, unit: WriteUnit, controller: str, person: Per
         return known
     new = new_subject(world, controller, person)
     if not await unit.add_subject(controller, index, new):
-        raise Unavailable("overloaded")
+        known = await unit.find_subject(controller, index)
+        if known is None:
+            raise Unavailable("overloaded")
+        return known
     return KnownSubject(id=new.keys.subject, canonical=new.keys.subject, keys=new.keys)
 
 

@@ -119,7 +119,7 @@ def remove(home: Path) -> None:
     """End every process that uses this home's server, stop it, and remove home and its private directory."""
     if home.exists() or private_directories(home):
         site = settle(home, binaries=find_binaries())
-        for pid in _in_use(site.home):
+        for pid in set(_in_use(site.home)) - {os.getpid()}:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGTERM)
         deadline = time.monotonic() + 15

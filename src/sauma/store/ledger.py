@@ -55,7 +55,7 @@ async def start_writer(database: Database, held: Held) -> None:
     nobody = BasisVersions(client="", client_version=0, organisation="")
     try:
         await append(held, entry, (), nobody)
-    except Unavailable:
+    except BaseException:
         database.broken += [predecessor] if predecessor else []
         raise
     held.writer.started = True
@@ -69,6 +69,7 @@ async def append(held: Held, entry: Entry, claims: tuple[Claim, ...], basis: Bas
         Unavailable: the database refused to write; nothing stands.
         OutcomeUnknown: the answer was lost.
     """
+    held.writer.doubtful = True  # until the server has answered: a cancelled call may have committed
     try:
         row = await held.connection.fetchrow(
             _SQL["append"],
@@ -82,18 +83,16 @@ async def append(held: Held, entry: Entry, claims: tuple[Claim, ...], basis: Bas
             [c.digest for c in claims],
             [c.expires_at for c in claims],
         )
+    except LOST:
+        raise OutcomeUnknown from None
     except asyncpg.PostgresError as error:
+        held.writer.doubtful = False
         if error.sqlstate == REPLAYED:
             return Missed.REPLAYED
-        if isinstance(error, LOST):
-            held.writer.doubtful = True
-            raise OutcomeUnknown from None
         if isinstance(error, FAILED):
             raise Unavailable("ledger-unavailable") from None
         raise
-    except LOST:
-        held.writer.doubtful = True
-        raise OutcomeUnknown from None
+    held.writer.doubtful = False
     if row is None or row["status"] != "appended":
         return Missed(row["status"]) if row is not None else Missed.NO_ENTRY
     return Receipt(entry=entry.id, leaf_hash=row["leaf_hash"], recorded_at=row["recorded_at"])

@@ -43,7 +43,7 @@ FAILED = (
     asyncpg.InternalServerError,
     asyncpg.RaiseError,
 )
-"""What the server says of a statement that did nothing, for a reason outside of it: deadlock, disk, memory, a trigger."""
+"""What the server says of a statement that did nothing, for a reason outside it: deadlock, disk, memory, a trigger."""
 
 UNABLE = LOST + FAILED
 """Everything that means: not now."""

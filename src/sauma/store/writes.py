@@ -48,10 +48,12 @@ class PostgresWrites:
         async with self._database.hold() as held:
             await start_writer(self._database, held)
             transaction = held.connection.transaction()
+            held.writer.doubtful = True  # until the answer is here: a cancelled begin may have left it open
             try:
                 await transaction.start()
             except LOST:
                 raise Unavailable("ledger-unavailable") from None
+            held.writer.doubtful = False
             unit = PostgresUnit(held)
             try:
                 yield unit
@@ -64,22 +66,25 @@ class PostgresWrites:
             except BaseException:
                 await _roll_back(held, transaction)
                 raise
+            held.writer.doubtful = True  # until the answer is here: a cancelled commit may stand
             try:
                 await transaction.commit()
             except LOST:
-                held.writer.doubtful = True
                 raise OutcomeUnknown from None
             except FAILED:
                 raise Unavailable("ledger-unavailable") from None
+            held.writer.doubtful = False
             if unit.entry is not None:
                 held.writer.advance(unit.entry.leaf)
 
 
 async def _roll_back(held: Held, transaction: asyncpg.transaction.Transaction) -> None:
+    doubtful, held.writer.doubtful = held.writer.doubtful, True  # a rollback cut short leaves a transaction open
     try:
         await transaction.rollback()
     except LOST:
-        held.writer.doubtful = True
+        return
+    held.writer.doubtful = doubtful
 
 
 class PostgresUnit:
@@ -138,18 +143,15 @@ class PostgresUnit:
 
     async def add_subject(self, controller: str, index: bytes, subject: NewSubject) -> bool:
         """A new person at this controller; False when another call added the identifier first."""
-        try:
-            added = await self._connection.fetchval(
-                _SQL["add_subject"],
-                controller,
-                subject.keys.subject,
-                index,
-                subject.sealed_identifier,
-                subject.wrapped_seed,
-                *_key_columns(subject.keys),
-            )
-        except asyncpg.UniqueViolationError:
-            return False
+        added = await self._connection.fetchval(
+            _SQL["add_subject"],
+            controller,
+            subject.keys.subject,
+            index,
+            subject.sealed_identifier,
+            subject.wrapped_seed,
+            *_key_columns(subject.keys),
+        )
         return bool(added)
 
     async def protect_subject(self, subject: uuid.UUID, *, protected: bool | None, unit: str, opaque: str) -> None:

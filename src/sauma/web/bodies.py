@@ -88,7 +88,7 @@ class DepositBody(Confidential, frozen=True, kw_only=True, rename="camel", forbi
 
     resource: Code
     record_id: uuid.UUID
-    expected_revision: Annotated[int, msgspec.Meta(ge=1)] | None
+    expected_revision: Annotated[int, msgspec.Meta(ge=1, le=999_999_999)] | None  # as many digits as If-Match takes
     subject: SubjectRef
     case_reference: CaseReference
     retain_until: dt.date

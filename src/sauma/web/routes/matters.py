@@ -1,8 +1,10 @@
 """The caller's own matters, what it told the client beforehand, and identifiers that changed."""
 
+import msgspec
 from litestar import Response, post, put
 from litestar.params import FromPath, JSONBody
 
+from sauma.core.canonical import JsonValue
 from sauma.core.errors import BadRequest
 from sauma.exchange.matters import MatterStatement, Telling, inform, put_matter
 from sauma.exchange.subjects import IdentifierChange, change_identifier
@@ -41,7 +43,9 @@ async def state_matter(
         officer=await officer_of(request, data.officer),
         expected=expected_revision(request),
     )
-    return done_response(request, await put_matter(world, call, said))
+    done = await put_matter(world, call, said)
+    members: dict[str, JsonValue] = {"caseReference": case_reference, **done.members}
+    return done_response(request, msgspec.structs.replace(done, members=members))
 
 
 @post("/v1/prior-informations", opt={"scope": "consent:write"}, dto=StrictBody, return_dto=None, status_code=201)
