@@ -75,7 +75,9 @@ async def test_a_changed_row_is_left_as_it_stands(database: Database, whole: Enr
     await connection.execute("update registry.organisation set active = false, version = 2 where id = $1", PIRKANMAA)
     try:
         await enrol(database.dsn("sauma_migrator"), whole)
-        assert await rows(database, "select active, version from registry.organisation where id = $1", PIRKANMAA) == [(False, 2)]
+        assert await rows(database, "select active, version from registry.organisation where id = $1", PIRKANMAA) == [
+            (False, 2)
+        ]
     finally:
         await connection.execute("update registry.organisation set active = true, version = 1 where id = $1", PIRKANMAA)
         await connection.close()
@@ -87,11 +89,13 @@ async def test_a_second_key_of_a_system_is_added(database: Database, whole: Enro
         organisations=(), clients=(), agreements=(), decoys=(),
         keys=(type(other)(client=other.client, kid="second", algorithm=other.algorithm, jwk=other.jwk),),
     )  # fmt: skip
-    assert not await stands(database.dsn("sauma_migrator"), keys=more.keys, record=(PIRKANMAA, "persons", uuid.UUID(int=1)))
-    await enrol(database.dsn("sauma_migrator"), more)
-    assert await rows(database, "select kid from registry.client_key where client = $1 order by kid", other.client) == sorted(
-        [(other.kid,), ("second",)]
+    assert not await stands(
+        database.dsn("sauma_migrator"), keys=more.keys, record=(PIRKANMAA, "persons", uuid.UUID(int=1))
     )
+    await enrol(database.dsn("sauma_migrator"), more)
+    assert await rows(
+        database, "select kid from registry.client_key where client = $1 order by kid", other.client
+    ) == sorted([(other.kid,), ("second",)])
 
 
 async def test_every_discloser_has_a_decoy_that_looks_like_a_person_with_records(database: Database) -> None:
@@ -111,17 +115,24 @@ async def test_every_discloser_has_a_decoy_that_looks_like_a_person_with_records
 
 
 async def test_wrapped_keys_of_decoys_are_as_long_as_real_ones_and_all_different(database: Database) -> None:
-    found = await rows(database, "select count(*), count(distinct wrapped), min(length(wrapped)), max(length(wrapped)) from keys.data_key")
+    found = await rows(
+        database,
+        "select count(*), count(distinct wrapped), min(length(wrapped)), max(length(wrapped)) from keys.data_key",
+    )
     assert found == [(69, 69, 85, 85)]
     assert await rows(database, "select distinct length(seed) from exchange.subject") == [(32,)]
 
 
 async def test_agreements_hold_today_with_their_ceilings(database: Database) -> None:
-    found = await rows(database, "select distinct valid_from, valid_until, max_months, per_person_day from registry.agreement")
+    found = await rows(
+        database, "select distinct valid_from, valid_until, max_months, per_person_day from registry.agreement"
+    )
     assert found == [(dt.date(2023, 1, 1), None, 12, 50)]
 
 
-def test_a_system_keeps_its_key_in_a_file_of_its_own_that_only_its_owner_reads(settings: Settings, areas: Areas) -> None:
+def test_a_system_keeps_its_key_in_a_file_of_its_own_that_only_its_owner_reads(
+    settings: Settings, areas: Areas
+) -> None:
     path = settings.home / "demo-clients" / f"{PIRKANMAA_CLIENT}.json"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     key = read_key(settings.home, PIRKANMAA_CLIENT)

@@ -96,7 +96,9 @@ def test_the_country_is_the_same_on_every_machine(batches: list[Batch]) -> None:
 
 def test_on_another_day_the_same_records_carry_other_dates(cases: list[Case]) -> None:
     some = cases[:60]
-    today, later = ([d for b in finland.batches("x", some, day) for d in b.deposits] for day in (DAY, dt.date(2027, 3, 1)))
+    today, later = (
+        [d for b in finland.batches("x", some, day) for d in b.deposits] for day in (DAY, dt.date(2027, 3, 1))
+    )
     assert [(d.id, d.person, d.others) for d in today] == [(d.id, d.person, d.others) for d in later]
     assert [d.fields for d in today if d.resource.name == "decisions"] != [
         d.fields for d in later if d.resource.name == "decisions"

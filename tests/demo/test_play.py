@@ -52,7 +52,13 @@ def scene(document: dict[str, Any], title: str) -> dict[str, Any]:
 
 def test_every_step_ends_as_it_must(document: dict[str, Any]) -> None:
     assert (document["ok"], document["failure"]) == (True, None)
-    assert [s["status"] for s in document["scenes"] if s["request"] == "POST /v1/case-queries"] == [200, 403, 200, 200, 200]
+    assert [s["status"] for s in document["scenes"] if s["request"] == "POST /v1/case-queries"] == [
+        200,
+        403,
+        200,
+        200,
+        200,
+    ]
 
 
 def test_the_county_gets_what_it_asked_for_and_nothing_else(document: dict[str, Any]) -> None:

@@ -66,7 +66,9 @@ def silent(_: str) -> None:
     """Nobody watches."""
 
 
-async def test_the_featured_cases_stand_before_the_server_is_up(stood_before: list[bool], settings: Settings, database: Database) -> None:
+async def test_the_featured_cases_stand_before_the_server_is_up(
+    stood_before: list[bool], settings: Settings, database: Database
+) -> None:
     assert stood_before == [False]
     async with open_world(settings) as world:
         one, other = [await subject_of(world, KELA, human.hetu) for human in (AINO, OTHER_AINO)]
@@ -86,7 +88,9 @@ async def test_the_featured_cases_stand_before_the_server_is_up(stood_before: li
     await connection.close()
 
 
-async def test_featured_cases_seeded_again_have_no_effect(stood_before: list[bool], settings: Settings, areas: Areas, database: Database) -> None:
+async def test_featured_cases_seeded_again_have_no_effect(
+    stood_before: list[bool], settings: Settings, areas: Areas, database: Database
+) -> None:
     before = await counted(database)
     async with open_world(settings) as world:
         await seed.seed_featured(world, areas)
@@ -110,14 +114,21 @@ async def test_a_cut_run_goes_on_where_it_stopped_and_nothing_is_there_twice(
         assert await stands(migrator, keys=(), record=marker)
         assert await seed.seed_bulk(world, cases, progress=silent)
         assert await counted(database) == whole
-        made = [*batches("bulk", cases[:-1], world.clock().date()), *batches("closing", _alone(cases[-1]), world.clock().date())]
+        made = [
+            *batches("bulk", cases[:-1], world.clock().date()),
+            *batches("closing", _alone(cases[-1]), world.clock().date()),
+        ]
     assert whole["records"] - before["records"] == sum(len(batch.deposits) for batch in made)
     assert whole["writes"] - before["writes"] == len(made)
 
 
-async def test_every_deposit_stands_in_the_ledger_with_the_persons_it_is_about(database: Database, stood_before: list[bool]) -> None:
+async def test_every_deposit_stands_in_the_ledger_with_the_persons_it_is_about(
+    database: Database, stood_before: list[bool]
+) -> None:
     connection = await asyncpg.connect(database.dsn("postgres"))
-    rows = await connection.fetch("select organisation, decision, cardinality(subject_tags) as tags from ledger.entry where kind = 'write'")
+    rows = await connection.fetch(
+        "select organisation, decision, cardinality(subject_tags) as tags from ledger.entry where kind = 'write'"
+    )
     await connection.close()
     decisions = collections.Counter(row["decision"] for row in rows)
     assert decisions.keys() <= {"deposited", "identifier-linked"} | {"publication-current"}
@@ -129,7 +140,9 @@ async def test_a_run_whose_idempotency_records_have_expired_still_has_no_effect(
 ) -> None:
     before = await counted(database)
     connection = await asyncpg.connect(database.dsn("postgres"))
-    await connection.execute("delete from ledger.idempotency where key_digest in (select key_digest from ledger.idempotency)")
+    await connection.execute(
+        "delete from ledger.idempotency where key_digest in (select key_digest from ledger.idempotency)"
+    )
     await connection.close()
     async with open_world(settings) as world:
         await seed.seed_featured(world, areas)
@@ -137,7 +150,9 @@ async def test_a_run_whose_idempotency_records_have_expired_still_has_no_effect(
     assert (after["records"], after["subjects"]) == (before["records"], before["subjects"])
 
 
-async def test_the_child_stops_when_nobody_speaks_to_it_any_more(stood_before: list[bool], settings: Settings, database: Database) -> None:
+async def test_the_child_stops_when_nobody_speaks_to_it_any_more(
+    stood_before: list[bool], settings: Settings, database: Database
+) -> None:
     told = seed.Databases(server=str(settings.database_url), migrator=str(settings.migrate_database_url))
     before = await counted(database)
     ended = await asyncio.to_thread(

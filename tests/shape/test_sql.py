@@ -35,7 +35,9 @@ def test_there_is_sql_to_look_at() -> None:
 
 @pytest.mark.parametrize("aggregate", AGGREGATES)
 async def test_every_statement_can_be_planned_on_the_migrated_schema(aggregate: str, database: Any) -> None:
-    connection = await asyncpg.connect(database.dsn("sauma_migrator" if aggregate in OF_THE_MIGRATOR else "sauma_server"))
+    connection = await asyncpg.connect(
+        database.dsn("sauma_migrator" if aggregate in OF_THE_MIGRATOR else "sauma_server")
+    )
     try:
         if aggregate in OF_THE_MIGRATOR:
             await connection.execute("set role sauma_owner")

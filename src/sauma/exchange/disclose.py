@@ -116,11 +116,14 @@ async def _outcome(step: _Step, receipt: Receipt, reason: str) -> None:
 
 
 def manifest(permit: Permit) -> tuple[ManifestRow, ...]:
-    """Exactly the groups and fields the permit names, one row a group; for existence one row a record, no field."""
+    """Exactly the groups and fields the permit names, one row a group; for existence one row a record, no field.
+
+    A group that has gone is named all the same: the gate then hands out nothing.
+    """
     if permit.ask.form is Form.EXISTENCE:
         return tuple(_row(r.header, "", (), b"") for r in permit.records)
     return tuple(
-        _row(r.header, name, tuple(s.id for s in specs), r.header.groups[name])
+        _row(r.header, name, tuple(s.id for s in specs), r.header.groups.get(name, b""))
         for r in permit.records
         for name, specs in r.fields.items()
     )
