@@ -48,6 +48,7 @@ from sauma.vault.local import LocalVault
 from sauma.web.context import Challenged, Credentials, Edge
 from sauma.web.edge import application
 from sauma.web.logs import configure, get_log
+from sauma.web.protocol import BoundedProtocol
 
 VERSION = "0.1.0"
 HOUSEKEEPING_SECONDS = 6 * 3600
@@ -211,7 +212,7 @@ async def _serve(settings: Settings, listening: socket.socket) -> None:
     async with open_running(settings) as running:
         config = uvicorn.Config(
             application_over(settings, running),
-            http="httptools",
+            http=BoundedProtocol,
             lifespan="off",
             log_config=None,
             access_log=False,

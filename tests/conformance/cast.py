@@ -137,7 +137,7 @@ class Cast:
         await put_record(self.world, self.call(controller), deposit, WORKER)
         return deposit.id
 
-    def record(  # noqa: PLR0913  # the same
+    def record(  # noqa: PLR0913  # a record has this many parts, each with a default
         self,
         resource: str,
         fields: dict[str, object],

@@ -108,7 +108,7 @@ def test_what_a_killed_server_answered_stands_once(server: Live, database: Datab
             (System(server, "kela", CASEWORK, None), System(server, "pirha", CASEWORK, None)) for _ in range(CALLERS)
         ]
         with ThreadPoolExecutor(CALLERS) as threads:
-            draws = [random.Random(number * CALLERS + n) for n in range(CALLERS)]  # noqa: S311  # seeded
+            draws = [random.Random(number * CALLERS + n) for n in range(CALLERS)]  # noqa: S311  # seeded draws, so that a failing round can be played again
             callers = [threads.submit(traffic.caller, *pair, draw) for pair, draw in zip(systems, draws, strict=True)]
             assert traffic.enough.wait(60), [caller.exception(0) for caller in callers if caller.done()]
             kill(server)

@@ -32,6 +32,9 @@ ALLOWED_NAMES: dict[tuple[str, str], str] = {
         ((f"web/routes/{name}.py", "data") for name in ("cases", "inspection", "matters", "records")),
         "the framework's reserved keyword for the request body",
     ),
+    **dict.fromkeys(
+        (("web/protocol.py", name) for name in ("data", "data_received")), "asyncio's callback and its argument"
+    ),
     ("web/logs.py", "info"): "a log level, as structlog's method is called",
 }
 

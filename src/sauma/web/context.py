@@ -229,8 +229,13 @@ def case_reference_of(stated: str, pointer: str) -> str:
     return stated
 
 
-def done_response(request: AnyRequest, done: Done) -> Response[bytes]:
-    """A write's answer: its members and the receipt; a repeat says that it is one."""
+def done_response(
+    request: AnyRequest, done: Done, also: Mapping[str, JsonValue] | None = None
+) -> Response[bytes]:
+    """A write's answer: its members and the receipt; a repeat says that it is one.
+
+    `also` are members the request itself holds, so that they need not be stored for a repeat.
+    """
     world = edge_of(request).world
     headers = {"Cache-Control": "no-store"}
     if done.etag is not None:
@@ -240,7 +245,7 @@ def done_response(request: AnyRequest, done: Done) -> Response[bytes]:
     if done.replayed:
         headers["Idempotent-Replayed"] = "true"
     return json_response(
-        {**done.members, "receipt": receipt_member(world, done.entry, done.leaf_hash)},
+        {**(also or {}), **done.members, "receipt": receipt_member(world, done.entry, done.leaf_hash)},
         status=done.status,
         headers=headers,
     )

@@ -1,10 +1,8 @@
 """The caller's own matters, what it told the client beforehand, and identifiers that changed."""
 
-import msgspec
 from litestar import Response, post, put
 from litestar.params import FromPath, JSONBody
 
-from sauma.core.canonical import JsonValue
 from sauma.core.errors import BadRequest
 from sauma.exchange.matters import MatterStatement, Telling, inform, put_matter
 from sauma.exchange.subjects import IdentifierChange, change_identifier
@@ -44,8 +42,7 @@ async def state_matter(
         expected=expected_revision(request),
     )
     done = await put_matter(world, call, said)
-    members: dict[str, JsonValue] = {"caseReference": case_reference, **done.members}
-    return done_response(request, msgspec.structs.replace(done, members=members))
+    return done_response(request, done, {"caseReference": case_reference})
 
 
 @post("/v1/prior-informations", opt={"scope": "consent:write"}, dto=StrictBody, return_dto=None, status_code=201)
