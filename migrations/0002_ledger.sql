@@ -89,6 +89,8 @@ begin
     execute format('create unique index on ledger.%I (id)', name);
     execute format('create unique index on ledger.%I (writer, counter)', name);
     execute format('create index on ledger.%I (subject_tag, recorded_at) where subject_tag is not null', name);
+    execute format('create index on ledger.%I (basis_subject, recorded_at) where basis_subject is not null', name);
+    execute format('create index on ledger.%I (xid)', name);
     execute format('create index on ledger.%I (organisation, recorded_at)', name);
     execute format('create index on ledger.%I (counterparty, recorded_at)', name);
     execute format('create trigger immutable_table before truncate on ledger.%I

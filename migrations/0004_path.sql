@@ -65,7 +65,7 @@ create type api.gathered as (
 create function api.gather(
     p_client text, p_organisation text, p_discloser text, p_purpose text, p_case bytea,
     p_own_index bytea, p_index bytea, p_resources text[], p_first text, p_last text,
-    p_after uuid, p_after_resource text, p_limit integer, p_tags bytea[]
+    p_after uuid, p_after_resource text, p_limit integer
 ) returns api.gathered
     language plpgsql stable security definer as $$
 declare
@@ -172,8 +172,10 @@ begin
            g.person_record, g.person_resource, g.person_seed
       from heads, groups, named;
 
+    -- by the person, not by the tag: another identifier of the same person is no second allowance
     select count(*) into g.recent from ledger.entry e
-     where e.subject_tag = any (p_tags) and e.recorded_at > clock_timestamp() - interval '24 hours'
+     where e.basis_subject in (select s.id from exchange.subject s where s.canonical = g.subject)
+       and e.recorded_at > clock_timestamp() - interval '24 hours'
        and e.organisation = p_organisation and e.purpose = p_purpose and e.kind = 'disclosure';
     select coalesce(array_agg(p.resource order by p.resource), '{}'),
            coalesce(array_agg(p.status order by p.resource), '{}'),

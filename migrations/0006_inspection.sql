@@ -5,12 +5,27 @@ create type api.disclosure_row as (
     payload bytea, payload_key bytea
 );
 
+-- Whether a committed, fresh read entry of this organisation names what is now read.
+create function ledger.read_stands(p_read uuid, p_read_at timestamptz, p_organisation text, p_refers uuid)
+    returns boolean language sql volatile as $$
+    select exists (
+        select 1 from ledger.entry r
+         where r.id = p_read and r.recorded_at = p_read_at and r.kind = 'read' and r.organisation = p_organisation
+           and r.refers is not distinct from p_refers
+           and r.xid is distinct from pg_current_xact_id_if_assigned()
+           and r.recorded_at > clock_timestamp() - interval '30 seconds')
+$$;
+
 create function api.list_disclosures(
-    p_organisation text, p_as_receiver boolean, p_from timestamptz, p_to timestamptz, p_cases bytea[],
-    p_after uuid, p_limit integer
+    p_read uuid, p_read_at timestamptz, p_organisation text, p_as_receiver boolean,
+    p_from timestamptz, p_to timestamptz, p_cases bytea[], p_after uuid, p_limit integer
 ) returns setof api.disclosure_row
-    language sql stable security definer
-    begin atomic
+    language plpgsql volatile security definer as $$
+begin
+    if not ledger.read_stands(p_read, p_read_at, p_organisation, null) then
+        return;
+    end if;
+    return query
         select e.id, e.recorded_at, e.leaf, e.leaf_hash, e.manifest, e.payload, e.payload_key
           from ledger.entry e
          where e.kind = 'disclosure' and e.recorded_at >= p_from and e.recorded_at < p_to
@@ -18,16 +33,30 @@ create function api.list_disclosures(
            and (p_cases is null or e.case_tag = any (p_cases))
            and (p_after is null or e.id > p_after)
          order by e.id limit p_limit;
-    end;
+end $$;
 
-create function api.find_disclosure(p_organisation text, p_entry uuid, p_from timestamptz, p_to timestamptz)
-    returns setof api.disclosure_row
-    language sql stable security definer
-    begin atomic
+create function api.find_disclosure(
+    p_read uuid, p_read_at timestamptz, p_organisation text, p_entry uuid, p_from timestamptz, p_to timestamptz
+) returns setof api.disclosure_row
+    language plpgsql volatile security definer as $$
+begin
+    if not ledger.read_stands(p_read, p_read_at, p_organisation, p_entry) then
+        return;
+    end if;
+    return query
         select e.id, e.recorded_at, e.leaf, e.leaf_hash, e.manifest, e.payload, e.payload_key
           from ledger.entry e
          where e.id = p_entry and e.kind = 'disclosure' and e.recorded_at >= p_from and e.recorded_at < p_to
            and p_organisation in (e.organisation, e.counterparty);
+end $$;
+
+-- Who received and who disclosed: what an attestation of erasure must know, and no more.
+create function api.disclosure_parties(p_entry uuid, p_from timestamptz, p_to timestamptz)
+    returns table (receiver text, discloser text)
+    language sql stable security definer
+    begin atomic
+        select e.organisation, e.counterparty from ledger.entry e
+         where e.id = p_entry and e.kind = 'disclosure' and e.recorded_at >= p_from and e.recorded_at < p_to;
     end;
 
 create function api.open_audit_session(
@@ -50,16 +79,15 @@ create function api.audit_session_stands(p_id uuid, p_organisation text, p_clien
 -- An entry for an auditor: only with the committed read entry that says so, and only within their own sight: a
 -- supervisor sees all, anyone else the entries their organisation is party to.
 create function api.inspect_entry(
-    p_read uuid, p_read_at timestamptz, p_organisation text, p_entry uuid, p_from timestamptz, p_to timestamptz
+    p_read uuid, p_read_at timestamptz, p_organisation text, p_entry uuid, p_from timestamptz, p_to timestamptz,
+    p_session uuid
 ) returns setof api.disclosure_row
     language plpgsql volatile security definer as $$
-declare
-    r ledger.entry;
 begin
-    select * into r from ledger.entry where id = p_read and recorded_at = p_read_at;
-    if not found or r.kind <> 'read' or r.refers is distinct from p_entry or r.organisation <> p_organisation
-       or r.xid is not distinct from pg_current_xact_id_if_assigned()
-       or r.recorded_at < clock_timestamp() - interval '30 seconds' then
+    if not ledger.read_stands(p_read, p_read_at, p_organisation, p_entry)
+       or not exists (select 1 from ledger.audit_session s
+                       where s.id = p_session and s.organisation = p_organisation and s.until > clock_timestamp())
+    then
         return;
     end if;
     return query
@@ -93,6 +121,30 @@ create function api.counties() returns table (area_code text, organisation text)
     begin atomic
         select o.area_code, o.id from registry.organisation o where o.kind = 'county' and o.area_code is not null;
     end;
+
+-- A write of the server commits only beside an entry of the same transaction: effect and entry together or neither.
+create function ledger.demand_entry() returns trigger language plpgsql security definer as $$
+begin
+    if session_user = 'sauma_server' and not exists (
+        select 1 from ledger.entry e
+         where e.xid = pg_current_xact_id() and e.recorded_at > clock_timestamp() - interval '1 hour') then
+        raise exception 'a write commits only with its ledger entry' using errcode = 'SA004';
+    end if;
+    return null;
+end $$;
+
+do $$
+declare
+    t regclass;
+begin
+    foreach t in array array['exchange.subject', 'exchange.subject_basis', 'exchange.identifier', 'exchange.link',
+                             'exchange.matter', 'exchange.prior_information', 'exchange.prohibition',
+                             'exchange.record', 'exchange.record_group', 'exchange.record_person',
+                             'exchange.publication_state', 'keys.data_key', 'ledger.audit_session']::regclass[] loop
+        execute format('create constraint trigger with_entry after insert or update or delete on %s
+                        deferrable initially deferred for each row execute function ledger.demand_entry()', t);
+    end loop;
+end $$;
 
 -- The least the server role needs: to execute these and nothing else.
 do $$

@@ -117,7 +117,7 @@ class MemoryRecords:
             subject=None if subject is None else _subject(state, subject),
             prohibitions=_prohibitions(state, subject),
             headers=() if subject is None else _headers(state, keys, subject),
-            recent=self._recent(keys),
+            recent=self._recent(keys, subject),
             sources=tuple(
                 Source(resource=r, status=p.status, current_as_of=p.as_of)
                 for (c, r), p in sorted(state.publications.items(), key=lambda row: row[0])
@@ -139,13 +139,13 @@ class MemoryRecords:
             ),
         )
 
-    def _recent(self, keys: GatherKeys) -> int:
+    def _recent(self, keys: GatherKeys, subject: uuid.UUID | None) -> int:
+        same = {s for s, row in self._tables.state.subjects.items() if row.canonical == subject}
         since = self._tables.clock() - dt.timedelta(hours=24)
         mine = ("disclosure", keys.organisation, keys.purpose)
         return sum(
             row.recorded_at > since
-            and row.tags[:1] != ()
-            and row.tags[0] in keys.tags
+            and row.basis.subject in same
             and (row.leaf["kind"], row.leaf["organisation"], row.leaf.get("purpose")) == mine
             for row in self._tables.state.ledger.values()
         )

@@ -13,7 +13,7 @@ from sauma.core.fields import Sensitivity
 from sauma.core.matters import Agreement, BasisVersions, Prohibition
 from sauma.core.parties import Client, Organisation
 from sauma.exchange.ports import AuditSessionRow
-from sauma.exchange.rows import LedgerRow, ListKeys, Missed, Stored
+from sauma.exchange.rows import InspectKeys, LedgerRow, ListKeys, Missed, Stored
 
 NOON = dt.datetime(2026, 11, 22, 12, 0, tzinfo=dt.UTC)
 FRESH = dt.timedelta(seconds=30)
@@ -199,7 +199,22 @@ class MemoryInspection:
     def __init__(self, tables: MemoryTables) -> None:
         self._tables = tables
 
-    async def list_disclosures(self, keys: ListKeys) -> tuple[LedgerRow, ...]:
+    def _read_stands(self, receipt: Receipt, organisation: str, refers: uuid.UUID | None) -> bool:
+        said = self._tables.state.ledger.get(receipt.entry)
+        if said is None or said.recorded_at != receipt.recorded_at or said.leaf["kind"] != "read":
+            return False
+        names = said.leaf.get("refers") == (str(refers) if refers else None)
+        return names and said.leaf["organisation"] == organisation and said.recorded_at > self._tables.clock() - FRESH
+
+    async def disclosure_parties(self, entry: uuid.UUID) -> tuple[str, str] | None:
+        row = self._tables.state.ledger.get(entry)
+        if row is None or row.leaf["kind"] != "disclosure":
+            return None
+        return str(row.leaf["organisation"]), str(row.leaf["counterparty"])
+
+    async def list_disclosures(self, receipt: Receipt, keys: ListKeys) -> tuple[LedgerRow, ...]:
+        if not self._read_stands(receipt, keys.organisation, None):
+            return ()
         role = "organisation" if keys.as_receiver else "counterparty"
         cases = None if keys.cases is None else {*keys.cases}
         rows = [
@@ -213,7 +228,9 @@ class MemoryInspection:
         ]
         return tuple(_ledger_row(row) for row in rows[: keys.limit])
 
-    async def find_disclosure(self, organisation: str, entry: uuid.UUID) -> LedgerRow | None:
+    async def find_disclosure(self, receipt: Receipt, organisation: str, entry: uuid.UUID) -> LedgerRow | None:
+        if not self._read_stands(receipt, organisation, entry):
+            return None
         row = self._tables.state.ledger.get(entry)
         if row is None or row.leaf["kind"] != "disclosure":
             return None
@@ -227,19 +244,17 @@ class MemoryInspection:
             and row.until > self._tables.clock()
         )
 
-    async def inspect_entry(self, receipt: Receipt, organisation: str, entry: uuid.UUID) -> LedgerRow | None:
+    async def inspect_entry(self, receipt: Receipt, look: InspectKeys) -> LedgerRow | None:
         state = self._tables.state
-        said = state.ledger.get(receipt.entry)
-        if said is None or said.recorded_at != receipt.recorded_at or said.leaf["kind"] != "read":
+        session = state.sessions.get(look.session)
+        if session is None or session.organisation != look.organisation or session.until <= self._tables.clock():
             return None
-        if said.leaf.get("refers") != str(entry) or said.leaf["organisation"] != organisation:
+        if not self._read_stands(receipt, look.organisation, look.entry):
             return None
-        if said.recorded_at < self._tables.clock() - FRESH:
-            return None
-        row = state.ledger.get(entry)
-        reader = state.organisations.get(organisation)
+        row = state.ledger.get(look.entry)
+        reader = state.organisations.get(look.organisation)
         sees_all = reader is not None and reader.kind.value == "supervisor" and reader.active
-        return _ledger_row(row) if row is not None and (sees_all or organisation in _parties(row)) else None
+        return _ledger_row(row) if row is not None and (sees_all or look.organisation in _parties(row)) else None
 
 
 def _parties(row: LeafRow) -> tuple[object, object]:

@@ -101,7 +101,7 @@ async def open_running(settings: Settings, *, aead: AeadFactory = aes_gcm) -> As
     areas, catalogue = load_areas(), load()
     pool = await open_pool(settings.database_url, size=settings.pool_size)
     try:
-        database = Database(pool, clock=now, new_id=new_id)
+        database = Database(pool, dsn=settings.database_url, clock=now, new_id=new_id)
         register = PostgresRegister(database)
         await register.keep_house()
         counties = await register.counties()

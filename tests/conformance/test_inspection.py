@@ -2,11 +2,13 @@
 
 import datetime as dt
 import uuid
+from collections.abc import Awaitable, Callable
 
 import msgspec
 import pytest
 
 from conformance.cast import P01, SIIRI, WORKER, Cast, outcomes, system
+from sauma.core.disclosure import Receipt
 from sauma.core.errors import BadRequest
 from sauma.core.parties import Officer
 from sauma.exchange.append import Refused, note_read
@@ -20,6 +22,7 @@ from sauma.exchange.inspect import (
     open_audit_session,
     read_entry,
 )
+from sauma.exchange.rows import InspectKeys, LedgerRow, ListKeys
 from worlds import aged
 
 HOUR = dt.timedelta(hours=1)
@@ -171,11 +174,21 @@ async def test_who_sees_an_entry(cast: Cast, sentence: str) -> None:
     assert outcomes(await cast.recorded(by))[-1] == ("read", "entry-read", None)
 
 
+def looking(cast: Cast, opened: uuid.UUID) -> Callable[[Receipt, str, uuid.UUID], Awaitable[LedgerRow | None]]:
+    """Looks at entries in one session."""
+
+    async def look(receipt: Receipt, organisation: str, entry: uuid.UUID) -> LedgerRow | None:
+        keys = InspectKeys(organisation=organisation, session=opened, entry=entry)
+        return await cast.world.inspection.inspect_entry(receipt, keys)
+
+    return look
+
+
 async def test_a_suspended_supervisor_sees_nothing(cast: Cast) -> None:
     (first, _, _) = await asked_thrice(cast)
     caller = cast.caller(cast.ombudsman)
     receipt = await note_read(cast.world, caller, decision="entry-read", refers=uuid.UUID(first))
-    look = cast.world.inspection.inspect_entry
+    look = looking(cast, await session(cast, cast.ombudsman))
     assert await look(receipt, cast.ombudsman, uuid.UUID(first)) is not None
     await cast.register.organisation_suspended(cast.ombudsman)
     assert await look(receipt, cast.ombudsman, uuid.UUID(first)) is None
@@ -185,8 +198,10 @@ async def test_an_entry_is_shown_against_the_reading_that_names_it(cast: Cast) -
     first, second, _ = [uuid.UUID(i) for i in await asked_thrice(cast)]
     caller = cast.caller(cast.county)
     receipt = await note_read(cast.world, caller, decision="entry-read", refers=first)
-    look = cast.world.inspection.inspect_entry
+    opened = await session(cast, cast.county)
+    look = looking(cast, opened)
     assert await look(receipt, cast.county, first) is not None
+    assert await looking(cast, uuid.uuid4())(receipt, cast.county, first) is None, "no such session"
     assert await look(receipt, cast.county, second) is None, "it names another"
     assert await look(receipt, cast.kela, first) is None, "it is another's"
     assert await look(aged(receipt, HOUR), cast.county, first) is None, "there is none of that time"
@@ -195,6 +210,27 @@ async def test_an_entry_is_shown_against_the_reading_that_names_it(cast: Cast) -
     old = await cast.register.entry_aged(receipt, dt.timedelta(seconds=31))
     assert await look(old, cast.county, first) is None, "it is too old"
     assert await look(receipt, cast.county, uuid.uuid4()) is None
+    again = await note_read(cast.world, cast.caller(cast.county), decision="entry-read", refers=first)
+    await cast.register.session_over(opened)
+    assert await look(again, cast.county, first) is None, "the session is over"
+
+
+async def test_disclosures_are_shown_against_a_reading_of_ones_own(cast: Cast) -> None:
+    first = uuid.UUID((await asked_thrice(cast))[0])
+    inspection, county = cast.world.inspection, cast.county
+    named = await note_read(cast.world, cast.caller(county), decision="disclosure-read", refers=first)
+    listed = await note_read(cast.world, cast.caller(county), decision="disclosures-listed", refers=None)
+    foreign = await note_read(cast.world, cast.caller(cast.kela), decision="disclosures-listed", refers=None)
+    now = cast.world.clock()
+    keys = ListKeys(
+        organisation=county, as_receiver=True, since=now - HOUR, until=now + HOUR, cases=None, after=None, limit=9
+    )
+    assert await inspection.find_disclosure(named, county, first) is not None
+    assert await inspection.find_disclosure(listed, county, first) is None, "it names none"
+    assert await inspection.list_disclosures(listed, keys)
+    assert await inspection.list_disclosures(named, keys) == (), "it names one"
+    assert await inspection.list_disclosures(foreign, keys) == (), "it is another's"
+    assert await inspection.disclosure_parties(first) == (county, cast.kela)
 
 
 SESSIONS = {

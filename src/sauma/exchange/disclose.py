@@ -4,7 +4,6 @@ A crash after the append and before the answer leaves an entry that says more th
 never under-report. What fails in between is said by an outcome entry where the process still can.
 """
 
-import datetime as dt
 import uuid
 
 import msgspec
@@ -19,7 +18,7 @@ from sauma.core.parties import KELA, Caller, Officer
 from sauma.core.people import Confidential, PersonIdentifier
 from sauma.exchange.append import Refused, committed
 from sauma.exchange.ports import Build, World
-from sauma.exchange.record import Draft, caller_basis, compose, month_of
+from sauma.exchange.record import Draft, caller_basis, compose
 from sauma.exchange.render import common_members, disclosed_members, nothing_members
 from sauma.exchange.rows import Gathered, GatherKeys, Missed
 from sauma.exchange.times import day_of
@@ -109,6 +108,7 @@ async def _outcome(step: _Step, receipt: Receipt, reason: str) -> None:
         officer=step.ask.officer,
         counterparty=step.ask.controller,
         purpose=step.ask.purpose,
+        seeds=(step.seed,),
         refers=receipt.entry,
     )
     _, build = compose(step.world, draft)
@@ -167,7 +167,6 @@ def _keys(world: World, query: CaseQuery, ask: Ask) -> GatherKeys:
     now = world.clock()
     months = window_of(ask, world.catalogue, day=day_of(now))
     first, last = months.text()
-    seed = world.vault.person_seed(query.person)
     return GatherKeys(
         client=query.caller.client.id,
         client_version=query.caller.client.version,
@@ -182,7 +181,6 @@ def _keys(world: World, query: CaseQuery, ask: Ask) -> GatherKeys:
         last=last,
         after=ask.after,
         limit=HEADERS,
-        tags=tuple({world.vault.subject_tag(month_of(t), seed) for t in (now, now - dt.timedelta(hours=24))}),
     )
 
 

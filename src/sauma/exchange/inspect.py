@@ -15,7 +15,7 @@ from sauma.core.resources import BY_FIELD_ID
 from sauma.exchange.append import note_read, refuse
 from sauma.exchange.ports import AuditSessionRow, World, WriteUnit
 from sauma.exchange.record import Draft, month_of, receipt_member
-from sauma.exchange.rows import LedgerRow, ListKeys
+from sauma.exchange.rows import InspectKeys, LedgerRow, ListKeys
 from sauma.exchange.times import day_of, rfc3339
 from sauma.exchange.write import Call, Done, Effect, perform
 
@@ -53,17 +53,16 @@ async def list_disclosures(world: World, caller: Caller, search: DisclosureSearc
             world.vault.case_tag(month, caller.organisation, search.case_reference)
             for month in _months(search.since, search.until)
         )
-    rows = await world.inspection.list_disclosures(
-        ListKeys(
-            organisation=caller.organisation,
-            as_receiver=search.as_receiver,
-            since=search.since,
-            until=search.until,
-            cases=cases,
-            after=after,
-            limit=search.limit + 1,
-        )
+    keys = ListKeys(
+        organisation=caller.organisation,
+        as_receiver=search.as_receiver,
+        since=search.since,
+        until=search.until,
+        cases=cases,
+        after=after,
+        limit=search.limit + 1,
     )
+    rows = await world.inspection.list_disclosures(receipt, keys)
     page = rows[: search.limit]
     cursor = world.vault.seal_cursor(context, page[-1].id.bytes) if len(rows) > search.limit else None
     return {
@@ -80,7 +79,7 @@ async def find_disclosure(world: World, caller: Caller, entry: uuid.UUID) -> dic
         BadRequest: `not-found`, also for other parties' disclosures.
     """
     receipt = await note_read(world, caller, decision="disclosure-read", refers=entry)
-    row = await world.inspection.find_disclosure(caller.organisation, entry)
+    row = await world.inspection.find_disclosure(receipt, caller.organisation, entry)
     if row is None:
         raise BadRequest("not-found")
     return _summary(world, row, caller) | {"readReceipt": receipt_member(world, receipt.entry, receipt.leaf_hash)}
@@ -99,9 +98,8 @@ class Erasure(Confidential, frozen=True, kw_only=True):
 async def attest_erasure(world: World, call: Call, erasure: Erasure) -> Done:
     """Record the receiver's word that the content was erased, filed, or is kept for another purpose."""
     caller = call.caller
-    row = await world.inspection.find_disclosure(caller.organisation, erasure.disclosure)
-    leaf = msgspec.json.decode(row.leaf, type=Leaf) if row is not None else None
-    if leaf is None or leaf.organisation != caller.organisation:
+    receiver, discloser = await world.inspection.disclosure_parties(erasure.disclosure) or (None, None)
+    if receiver != caller.organisation:
         raise BadRequest("not-found")
 
     async def effect(_: WriteUnit) -> Effect:
@@ -110,7 +108,7 @@ async def attest_erasure(world: World, call: Call, erasure: Erasure) -> Done:
             caller=caller,
             decision=erasure.extent,
             officer=erasure.officer,
-            counterparty=leaf.counterparty,
+            counterparty=discloser,
             purpose=erasure.purpose,
             particulars={"at": rfc3339(erasure.at)},
             body=call.body,
@@ -183,14 +181,13 @@ async def read_entry(world: World, caller: Caller, entry: uuid.UUID, session: uu
         Refused: no standing audit session (recorded).
         BadRequest: `not-found`: absent, or outside the organisation's sight.
     """
-    stands = session is not None and await world.inspection.audit_session_stands(
-        session, caller.organisation, caller.client.id
-    )
-    if not stands:
+    organisation, client = caller.organisation, caller.client.id
+    if session is None or not await world.inspection.audit_session_stands(session, organisation, client):
         await refuse(world, caller, Reason.AUDIT_SESSION_MISSING, officer=caller.officer, body=b"")
     looked: dict[str, JsonValue] = {"auditSession": str(session)}
     receipt = await note_read(world, caller, decision="entry-read", refers=entry, particulars=looked)
-    row = await world.inspection.inspect_entry(receipt, caller.organisation, entry)
+    look = InspectKeys(organisation=organisation, session=session, entry=entry)
+    row = await world.inspection.inspect_entry(receipt, look)
     if row is None:
         raise BadRequest("not-found")
     leaf = msgspec.json.decode(row.leaf, type=Leaf)
@@ -201,9 +198,16 @@ async def read_entry(world: World, caller: Caller, entry: uuid.UUID, session: uu
         "leafHash": structured_digest(row.leaf_hash),
         "manifest": row.manifest.decode(),
         "fields": _field_paths(row),
-        "payload": _payload(world, row),
+        "payload": _seen_by(_payload(world, row), leaf, caller),
         "readReceipt": receipt_member(world, receipt.entry, receipt.leaf_hash),
     }
+
+
+def _seen_by(payload: JsonValue, leaf: Leaf, caller: Caller) -> JsonValue:
+    """The payload as an auditor sees it: the discloser's learns neither the receiver's case nor the digest's salt."""
+    if not isinstance(payload, dict) or leaf.counterparty != caller.organisation:
+        return payload
+    return {name: value for name, value in payload.items() if name not in {"caseReference", "requestSalt"}}
 
 
 def _never_public(leaf: Leaf, caller: Caller) -> bool:

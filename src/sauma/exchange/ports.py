@@ -18,6 +18,7 @@ from sauma.exchange.rows import (
     Begun,
     Gathered,
     GatherKeys,
+    InspectKeys,
     KnownSubject,
     LedgerRow,
     ListKeys,
@@ -173,20 +174,24 @@ class Writes(Protocol):
 class Inspection(Protocol):
     """Metadata of what a party asked or gave, and single entries for auditors."""
 
-    async def list_disclosures(self, keys: ListKeys) -> tuple[LedgerRow, ...]:
-        """Disclosure entries of one organisation in one role, oldest first."""
+    async def list_disclosures(self, receipt: Receipt, keys: ListKeys) -> tuple[LedgerRow, ...]:
+        """Disclosure entries of one organisation in one role, oldest first, against its committed read entry."""
         ...
 
-    async def find_disclosure(self, organisation: str, entry: uuid.UUID) -> LedgerRow | None:
-        """One disclosure entry the organisation is party to."""
+    async def find_disclosure(self, receipt: Receipt, organisation: str, entry: uuid.UUID) -> LedgerRow | None:
+        """One disclosure entry the organisation is party to, against the committed read entry that names it."""
+        ...
+
+    async def disclosure_parties(self, entry: uuid.UUID) -> tuple[str, str] | None:
+        """Receiver and discloser of a disclosure."""
         ...
 
     async def audit_session_stands(self, session: uuid.UUID, organisation: str, client: str) -> bool:
         """Whether the session is this client's and its time has not run out."""
         ...
 
-    async def inspect_entry(self, receipt: Receipt, organisation: str, entry: uuid.UUID) -> LedgerRow | None:
-        """One entry within the organisation's sight, against the committed read entry that names it."""
+    async def inspect_entry(self, receipt: Receipt, look: InspectKeys) -> LedgerRow | None:
+        """One entry within the organisation's sight, against session and committed read entry."""
         ...
 
 

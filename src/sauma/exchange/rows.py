@@ -39,7 +39,6 @@ class GatherKeys(msgspec.Struct, frozen=True, kw_only=True):
     last: str
     after: RecordKey | None
     limit: int
-    tags: tuple[bytes, ...]
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):
@@ -159,3 +158,11 @@ class ListKeys(msgspec.Struct, frozen=True, kw_only=True):
     cases: tuple[bytes, ...] | None
     after: uuid.UUID | None
     limit: int
+
+
+class InspectKeys(msgspec.Struct, frozen=True, kw_only=True):
+    """Which entry an auditor looks at, for which organisation, in which audit session."""
+
+    organisation: str
+    session: uuid.UUID
+    entry: uuid.UUID

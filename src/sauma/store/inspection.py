@@ -8,7 +8,7 @@ import asyncpg
 from sauma.core.canonical import uuid7_time
 from sauma.core.disclosure import Receipt
 from sauma.core.errors import Unavailable
-from sauma.exchange.rows import LedgerRow, ListKeys
+from sauma.exchange.rows import InspectKeys, LedgerRow, ListKeys
 from sauma.store.pool import UNABLE, Database
 from sauma.store.statements import load
 
@@ -22,10 +22,12 @@ class PostgresInspection:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def list_disclosures(self, keys: ListKeys) -> tuple[LedgerRow, ...]:
-        """Disclosure entries of one organisation in one role, oldest first."""
+    async def list_disclosures(self, receipt: Receipt, keys: ListKeys) -> tuple[LedgerRow, ...]:
+        """Disclosure entries of one organisation in one role, oldest first, against its committed read entry."""
         rows = await self._fetch(
             "list_disclosures",
+            receipt.entry,
+            receipt.recorded_at,
             keys.organisation,
             keys.as_receiver,
             keys.since,
@@ -36,12 +38,18 @@ class PostgresInspection:
         )
         return tuple(_row(r) for r in rows)
 
-    async def find_disclosure(self, organisation: str, entry: uuid.UUID) -> LedgerRow | None:
-        """One disclosure entry the organisation is party to."""
+    async def disclosure_parties(self, entry: uuid.UUID) -> tuple[str, str] | None:
+        """Receiver and discloser of a disclosure."""
+        span = _span(entry)
+        rows = await self._fetch("disclosure_parties", entry, *span) if span else []
+        return (rows[0]["receiver"], rows[0]["discloser"]) if rows else None
+
+    async def find_disclosure(self, receipt: Receipt, organisation: str, entry: uuid.UUID) -> LedgerRow | None:
+        """One disclosure entry the organisation is party to, against the committed read entry that names it."""
         span = _span(entry)
         if span is None:
             return None
-        rows = await self._fetch("find_disclosure", organisation, entry, *span)
+        rows = await self._fetch("find_disclosure", receipt.entry, receipt.recorded_at, organisation, entry, *span)
         return _row(rows[0]) if rows else None
 
     async def audit_session_stands(self, session: uuid.UUID, organisation: str, client: str) -> bool:
@@ -49,12 +57,13 @@ class PostgresInspection:
         rows = await self._fetch("audit_session_stands", session, organisation, client)
         return bool(rows[0][0])
 
-    async def inspect_entry(self, receipt: Receipt, organisation: str, entry: uuid.UUID) -> LedgerRow | None:
-        """One entry within the organisation's sight, against the committed read entry that names it."""
-        span = _span(entry)
+    async def inspect_entry(self, receipt: Receipt, look: InspectKeys) -> LedgerRow | None:
+        """One entry within the organisation's sight, against session and committed read entry."""
+        span = _span(look.entry)
         if span is None:
             return None
-        rows = await self._fetch("inspect_entry", receipt.entry, receipt.recorded_at, organisation, entry, *span)
+        read = (receipt.entry, receipt.recorded_at, look.organisation, look.entry)
+        rows = await self._fetch("inspect_entry", *read, *span, look.session)
         return _row(rows[0]) if rows else None
 
     async def _fetch(self, name: str, *values: object) -> list[asyncpg.Record]:

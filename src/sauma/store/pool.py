@@ -87,11 +87,23 @@ class Held:
 class Database:
     """The server's pool; `clock` and `new_id` are the composition root's."""
 
-    def __init__(self, pool: Pool, *, clock: Callable[[], dt.datetime], new_id: Callable[[], uuid.UUID]) -> None:
+    def __init__(
+        self, pool: Pool, *, dsn: str, clock: Callable[[], dt.datetime], new_id: Callable[[], uuid.UUID]
+    ) -> None:
         self.pool = pool
+        self._dsn = dsn
         self.clock = clock
         self.new_id = new_id
         self.broken: list[Position] = []
+
+    async def answers(self) -> bool:
+        """Whether the database lets this server in, within two seconds, whatever the pool is doing."""
+        try:
+            connection = await asyncpg.connect(self._dsn, timeout=2)
+        except (*UNABLE, asyncpg.PostgresError):
+            return False
+        await connection.close(timeout=2)
+        return True
 
     @asynccontextmanager
     async def hold(self) -> AsyncIterator[Held]:

@@ -55,7 +55,6 @@ class PostgresRecords:
                     keys.after.record if keys.after else None,
                     keys.after.resource if keys.after else None,
                     keys.limit,
-                    list(keys.tags),
                 )
             except UNABLE:
                 raise Unavailable("ledger-unavailable") from None

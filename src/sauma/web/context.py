@@ -16,7 +16,14 @@ from sauma.core.canonical import digest as sha256
 from sauma.core.decision import Reason
 from sauma.core.errors import BadRequest, SealError
 from sauma.core.parties import Caller, Officer, OfficerKind
-from sauma.core.people import Confidential, PairwiseSubject, PersonIdentifier, SubjectRef, check_case_reference
+from sauma.core.people import (
+    Confidential,
+    PairwiseSubject,
+    PersonIdentifier,
+    SubjectRef,
+    check_case_reference,
+    looks_like_hetu,
+)
 from sauma.core.problems import ProblemTexts
 from sauma.exchange.append import refuse
 from sauma.exchange.ports import World
@@ -135,6 +142,9 @@ def optional_officer(request: AnyRequest, stated: OfficerBody | None) -> Officer
 
 
 def _officer(stated: OfficerBody) -> Officer:
+    said = (stated.id, stated.name, stated.unit or "", stated.responsible_unit or "")
+    if any(looks_like_hetu(text) for text in said):
+        raise BadRequest("invalid-value", ("/officer",))
     if stated.kind == "process":
         if stated.responsible_unit is None or stated.role is not None or stated.unit is not None:
             raise BadRequest("invalid-value", ("/officer",))
@@ -229,9 +239,7 @@ def case_reference_of(stated: str, pointer: str) -> str:
     return stated
 
 
-def done_response(
-    request: AnyRequest, done: Done, also: Mapping[str, JsonValue] | None = None
-) -> Response[bytes]:
+def done_response(request: AnyRequest, done: Done, also: Mapping[str, JsonValue] | None = None) -> Response[bytes]:
     """A write's answer: its members and the receipt; a repeat says that it is one.
 
     `also` are members the request itself holds, so that they need not be stored for a repeat.

@@ -8,7 +8,7 @@ select organisation_kind, organisation_active, organisation_version, client_vers
        record, record_resource, record_revision, record_month, record_at, record_protected,
        group_record, group_resource, group_class, group_digest, person_record, person_resource, person_seed,
        recent, source_resource, source_status, source_as_of
-  from api.gather($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+  from api.gather($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
 -- name: append
 select status, recorded_at, leaf_hash from api.append($1, $2, $3, $4, $5, $6, $7, $8, $9)
 -- name: read

@@ -69,7 +69,11 @@ async def list_own_disclosures(request: AnyRequest) -> Response[bytes]:
 async def get_own_disclosure(request: AnyRequest, disclosure_id: FromPath[str]) -> Response[bytes]:
     """One disclosure the caller's organisation is party to."""
     entry = uuid_of(disclosure_id, "/path/disclosureId")
-    return json_response(await find_disclosure(edge_of(request).world, caller_of(request), entry))
+    caller = caller_of(request)
+    members = await find_disclosure(edge_of(request).world, caller, entry)
+    if _SCOPES[str(members["role"])] not in caller.scopes:
+        raise BadRequest("not-found")
+    return json_response(members)
 
 
 @post(
