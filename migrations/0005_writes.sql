@@ -139,11 +139,11 @@ begin
         return w;
     end if;
     if p_expected is null and p_state <> 'closed' then
-        w.status := 'required';
+        w := ('required', m.version);
         return w;
     end if;
     if p_expected is not null and p_expected <> m.version then
-        w.status := 'stale';
+        w := ('stale', m.version);
         return w;
     end if;
     if not exchange.one_person(m.subject, p_subject) then
@@ -202,11 +202,11 @@ begin
         w.status := 'created';
     else
         if p_revision = 1 then
-            w.status := 'required';
+            w := ('required', r.revision);
             return w;
         end if;
         if r.revision <> p_revision - 1 then
-            w.status := 'stale';
+            w := ('stale', r.revision);
             return w;
         end if;
         if r.state <> 'current' or not exchange.one_person(r.subject, p_subject) then
@@ -244,7 +244,7 @@ begin
         return w;
     end if;
     if p_expected is not null and r.revision <> p_expected then
-        w.status := 'stale';
+        w := ('stale', r.revision);
         return w;
     end if;
     if r.state <> 'current' then

@@ -110,9 +110,9 @@ class MemoryUnit:
             self.state.matters[at] = MatterEntry(subject=row.subject, state=row.state, version=1)
             return Written(status="created", revision=1)
         if row.expected is None and row.state != "closed":
-            return Written(status="required", revision=None)
+            return Written(status="required", revision=known.version)
         if row.expected is not None and row.expected != known.version:
-            return Written(status="stale", revision=None)
+            return Written(status="stale", revision=known.version)
         if known.subject not in self.state.one_with(row.subject):
             return Written(status="conflict", revision=None)
         version = known.version + 1
@@ -124,7 +124,8 @@ class MemoryUnit:
         known = self.state.records.get(at)
         missed = self._unmet(known, row)
         if missed is not None:
-            return Written(status=missed, revision=None)
+            stands = known is not None and missed in {"required", "stale"}
+            return Written(status=missed, revision=known.revision if stands and known else None)
         self.state.records[at] = RecordEntry(
             subject=row.subject,
             revision=row.revision,
@@ -162,7 +163,7 @@ class MemoryUnit:
         if row is None:
             return Written(status="absent", revision=None)
         if expected is not None and expected != row.revision:
-            return Written(status="stale", revision=None)
+            return Written(status="stale", revision=row.revision)
         if row.state != "current":
             return Written(status="conflict", revision=None)
         self.state.records[controller, resource, record] = msgspec.structs.replace(row, state="annulled")

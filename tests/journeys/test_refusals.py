@@ -152,6 +152,34 @@ RECORDED: dict[str, tuple[str, Ask]] = {
         lambda live: live.system("pirha-dpo").entry(str(uuid.uuid4()), live.system("ombudsman").audit_session()),
     ),
 }
+POINTED = {
+    "the fields that are not the purpose's": (
+        {"fields": ["decision.amount", "contact.address", "decision.mood"]},
+        ["/fields/1", "/fields/2"],
+    ),
+    "the optional field that nothing justifies": (
+        {"fields": ["housing.accepted", "decision.amount"], "necessity": {}},
+        ["/fields/0"],
+    ),
+    "the optional field whose code justifies another": (
+        {"fields": ["decision.amount", "housing.accepted"], "necessity": {"housing.accepted": "communication-needs"}},
+        ["/fields/1"],
+    ),
+    "the window": ({"period": {"from": "2019-01-01", "to": "2019-01-31"}}, ["/period"]),
+    "the role": ({"officer": WORKER | {"role": "finance"}}, ["/officer/role"]),
+}
+
+
+@pytest.mark.parametrize("sentence", POINTED)
+def test_a_refusal_points_at_the_member_it_is_about(live: Live, sentence: str) -> None:
+    members, pointers = POINTED[sentence]
+    pirha, hetu = live.system("pirha"), live.person()
+    pirha.open_matter(hetu, reference := f"ASIA-{uuid.uuid4().hex[:8]}")
+    answer = pirha.query(hetu, reference, **members)
+    assert answer.status_code == 403, answer.text
+    assert [error["pointer"] for error in answer.json()["errors"]] == pointers
+
+
 TITLES = {
     "matter-missing": {"fi": "Vireillä oleva asia puuttuu", "en": "Pending matter missing"},
 }

@@ -17,10 +17,11 @@ from sauma.exchange.rows import Missed
 class Refused(SaumaError):  # noqa: N818  # an answer, raised so that no later step can run
     """A recorded refusal whose reason the caller may learn."""
 
-    def __init__(self, code: str, receipt: Receipt) -> None:
+    def __init__(self, code: str, receipt: Receipt, pointers: tuple[str, ...] = ()) -> None:
         super().__init__(code)
         self.code = code
         self.receipt = receipt
+        self.pointers = pointers
 
 
 class CallerChanged(SaumaError):  # noqa: N818  # the state, as the 401 names it

@@ -58,12 +58,13 @@ async def put_records(world: World, call: Call, deposits: tuple[Deposit, ...], o
 
     async def effect(unit: WriteUnit) -> Effect:
         rows: list[JsonValue] = []
-        for deposit in deposits:
+        for index, deposit in enumerate(deposits):
             try:
                 revision = await _store(world, unit, call.caller, deposit)
             except BadRequest as refused:
-                stated = refused.code == "precondition-required"  # a batch states its revisions: null is one too
-                raise BadRequest("precondition-failed" if stated else refused.code, refused.pointers) from None
+                # a batch states its revisions: null is one too
+                code = "precondition-failed" if refused.code == "precondition-required" else refused.code
+                raise BadRequest(code, refused.pointers or (f"/records/{index}",)) from None
             rows.append({"resource": deposit.resource.name, "id": str(deposit.id), "revision": revision})
         return Effect(
             draft=_draft(world, call, deposits, officer, "deposited"),

@@ -19,7 +19,7 @@ from sauma.core.people import Confidential, PersonIdentifier
 from sauma.exchange.append import Refused, committed
 from sauma.exchange.ports import Build, World
 from sauma.exchange.record import Draft, caller_basis, compose
-from sauma.exchange.render import common_members, disclosed_members, nothing_members
+from sauma.exchange.render import common_members, disclosed_members, nothing_members, refused_pointers
 from sauma.exchange.rows import Gathered, GatherKeys, Missed
 from sauma.exchange.times import day_of
 
@@ -75,7 +75,7 @@ async def disclose(world: World, query: CaseQuery) -> Disclosed:
         receipt, claims = committed(appended), ()
         if isinstance(decision, Refusal):
             if decision.public:
-                raise Refused(decision.reason.value, receipt)
+                raise Refused(decision.reason.value, receipt, refused_pointers(decision, world.catalogue))
             return _nothing(step, receipt)
         opened = await _read_and_open(step, receipt, decision)
         if isinstance(opened, Opened):
@@ -87,7 +87,7 @@ async def disclose(world: World, query: CaseQuery) -> Disclosed:
 
 
 async def _read_and_open(step: _Step, receipt: Receipt, permit: Permit) -> Opened | Missed:
-    """Steps 3 and 4 with the committed receipt; what goes wrong here is recorded as an outcome."""
+    """Read, then open, with the committed receipt; what goes wrong here is recorded as an outcome."""
     sealed = await step.world.records.read(receipt, manifest(permit))
     if isinstance(sealed, Missed):
         await _outcome(step, receipt, sealed.value)

@@ -5,15 +5,28 @@ import datetime as dt
 import msgspec
 
 from sauma.core.canonical import structured_digest
-from sauma.core.decision import Ask, Permit
+from sauma.core.decision import Ask, Permit, Reason, Refusal
 from sauma.core.disclosure import Opened, OpenedRecord, Receipt
 from sauma.core.matters import Form
-from sauma.core.purposes import Mode, Purpose
+from sauma.core.purposes import Catalogue, Cell, Mode, Purpose
 from sauma.core.resources import REGISTRY
 from sauma.exchange.ports import World
 from sauma.exchange.record import receipt_member
 from sauma.exchange.rows import Gathered
 from sauma.exchange.times import day_of, rfc3339
+
+POINTERS = {
+    Reason.PURPOSE_UNKNOWN: ("/purpose",),
+    Reason.PURPOSE_NOT_AGREED: ("/purpose",),
+    Reason.WINDOW_EXCEEDED: ("/period",),
+    Reason.OFFICER_MISSING: ("/officer",),
+    Reason.OFFICER_ROLE: ("/officer/role",),
+    Reason.MATTER_MISSING: ("/caseReference",),
+    Reason.MATTER_CLOSED: ("/caseReference",),
+    Reason.MATTER_FOREIGN: ("/caseReference",),
+    Reason.SUBJECT_MISMATCH: ("/subject",),
+}
+"""The member of a query a refusal is about, where it is always the same."""
 
 NOTHING = {
     "fi": "Tämän käyttötarkoituksen perusteella ei voida luovuttaa mitään; tämä ei kerro, onko rekisterinpitäjällä"
@@ -107,3 +120,17 @@ def disclosed_members(permit: Permit, opened: Opened, *, cursor: str | None) -> 
 def _fields(record: OpenedRecord) -> dict[str, msgspec.Raw]:
     members = {s.id: s.member for s in REGISTRY[record.resource].specs}
     return {members[field]: msgspec.Raw(fragment.rstrip(b" ")) for field, fragment in sorted(record.fragments.items())}
+
+
+def refused_pointers(refusal: Refusal, catalogue: Catalogue) -> tuple[str, ...]:
+    """Which members of the query a refusal is about, by schema members and indexes; never what stood there."""
+    ask, purpose = refusal.ask, refusal.purpose
+    if refusal.reason not in {Reason.FIELD_NOT_PERMITTED, Reason.NECESSITY_MISSING} or purpose is None:
+        return POINTERS.get(refusal.reason, ())
+    asked = list(enumerate(ask.fields or ()))
+    if refusal.reason is Reason.FIELD_NOT_PERMITTED:
+        return tuple(f"/fields/{n}" for n, path in asked if path not in purpose.cells)
+    codes = catalogue.codes["necessity"]
+    optional = [(n, path) for n, path in asked if purpose.cells.get(path) is Cell.OPTIONAL]
+    given = {path: codes.get(code) for path, code in ask.necessity.items()}
+    return tuple(f"/fields/{n}" for n, path in optional if (code := given.get(path)) is None or path not in code.fields)

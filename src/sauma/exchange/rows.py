@@ -115,7 +115,10 @@ class RecordHead(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Written(msgspec.Struct, frozen=True, kw_only=True):
-    """What a write statement said: created, changed, or why not (stale, required, conflict, absent)."""
+    """What a write statement said: created, changed, or why not (stale, required, conflict, absent).
+
+    `revision` is the one reached, or, where a precondition failed on something that stands, the one that stands.
+    """
 
     status: str
     revision: int | None

@@ -125,4 +125,5 @@ def revision_of(written: Written) -> int:
         "required": "precondition-required",
         "absent": "not-found",
     }
-    raise BadRequest(codes.get(written.status, "state-conflict"))
+    etag = None if written.revision is None else f'"{written.revision}"'
+    raise BadRequest(codes.get(written.status, "state-conflict"), etag=etag)

@@ -116,7 +116,7 @@ def _proof_gone(request: Request[Any, Any, Any], _: ProofReplayed) -> Response[b
 def _refused(writer: ProblemWriter) -> Callable[[Request[Any, Any, Any], Refused], Response[bytes]]:
     def answer(request: Request[Any, Any, Any], error: Refused) -> Response[bytes]:
         receipt = receipt_member(edge_of(request).world, error.receipt.entry, error.receipt.leaf_hash)
-        response = writer.response(request, error.code, receipt=receipt)
+        response = writer.response(request, error.code, pointers=error.pointers, receipt=receipt)
         if error.code == "scope-missing":
             challenge = edge_of(request).token_challenge("insufficient_scope")
             response.headers |= {k: v for k, v in challenge.headers if k.lower() == "www-authenticate"}

@@ -136,7 +136,10 @@ class ProblemWriter:
     def _refused(self, request: Request[Any, Any, Any], error: BadRequest) -> Response[bytes]:
         if error.code not in STATUS:
             return self._unforeseen(request, error)
-        return self.response(request, error.code, pointers=error.pointers)
+        response = self.response(request, error.code, pointers=error.pointers)
+        if error.etag is not None:  # the caller's own: what it must send to go on
+            response.headers["ETag"] = error.etag
+        return response
 
     def _unavailable(self, request: Request[Any, Any, Any], error: Unavailable) -> Response[bytes]:
         if error.code not in STATUS:
