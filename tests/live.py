@@ -272,7 +272,7 @@ class Live:
 
 
 def verified(live: Live, receipt: Mapping[str, str]) -> None:
-    """The receipt is signed by the published key over entry and leaf hash (contract section 4)."""
+    """The receipt is signed by the published key over entry and leaf hash."""
     published = {key["kid"]: key for key in httpx.get(f"{live.url}/.well-known/jwks.json").json()["keys"]}
     key = published[receipt["kid"]]
     assert (key["kty"], key["crv"]) == ("OKP", "Ed25519")

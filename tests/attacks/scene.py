@@ -320,6 +320,15 @@ class Scene:
         finally:
             await connection.close()
 
+    @asynccontextmanager
+    async def elsewhere(self) -> AsyncIterator[asyncpg.Connection]:
+        """A connection for changes whose own ledger entry is not what is tested: the server may make none without."""
+        connection = await asyncpg.connect(self.database.dsn("postgres"))
+        try:
+            yield connection
+        finally:
+            await connection.close()
+
     async def attempt(self, query: CaseQuery) -> Attempt:
         """What the server would append for a query; nothing is written."""
         world = msgspec.structs.replace(self.world, ledger=_Capturing())
@@ -386,7 +395,7 @@ async def open_scene(database: Database, home: Path) -> AsyncIterator[Scene]:
     async with open_world(settings, aead=watch) as world:
         scene = Scene(database, world, watch)
         scene.superuser = await asyncpg.connect(database.dsn("postgres"))
-        scene.pool = await asyncpg.create_pool(database.dsn("sauma_server"), min_size=1, max_size=4)
+        scene.pool = await asyncpg.create_pool(database.dsn("postgres"), min_size=1, max_size=4)
         try:
             yield scene
         finally:

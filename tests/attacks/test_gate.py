@@ -192,14 +192,14 @@ Change = Callable[[Scene, Case, Attempt], Awaitable[object]]
 
 async def prohibit(scene: Scene, case: Case, attempt: Attempt) -> None:
     index = scene.world.vault.blind_index(case.person, KELA)
-    async with scene.server() as connection:
+    async with scene.elsewhere() as connection:
         assert await connection.fetchval(
             "select api.add_prohibition(gen_random_uuid(), $1, $2, 'gdpr18-restriction', null)", KELA, index
         )
 
 
 async def protect(scene: Scene, subject: uuid.UUID) -> None:
-    async with scene.server() as connection:
+    async with scene.elsewhere() as connection:
         await connection.execute("select api.protect_subject($1, true, '', 'opaque')", subject)
 
 
@@ -213,7 +213,7 @@ async def protect_other(scene: Scene, case: Case, attempt: Attempt) -> None:
 async def link(scene: Scene, case: Case, attempt: Attempt) -> None:
     old, new = scene.world.vault.blind_index(case.person, KELA), scene.world.vault.blind_index(scene.person(), KELA)
     [row] = await scene.sql("select sealed::bytea from exchange.identifier where blind_index = $1", old)
-    async with scene.server() as connection:
+    async with scene.elsewhere() as connection:
         assert (
             await connection.fetchval("select api.link_identifier($1, $2, $3, $4)", KELA, old, new, row["sealed"])
             == "linked"

@@ -145,7 +145,7 @@ async def test_a_change_waits_for_the_entry_that_was_first(name: str, scene: Sce
     case = await scene.case()
     attempt = await scene.attempt(scene.query(case))
     statement, values = await change_of(scene, case, name, attempt.basis)
-    async with scene.server() as first, scene.server() as second:
+    async with scene.server() as first, scene.elsewhere() as second:
         async with first.transaction():
             assert (await append(first, attempt))["status"] == "appended"
             await second.execute("set lock_timeout = '100ms'")
@@ -161,7 +161,7 @@ async def test_an_entry_waits_for_the_change_that_was_first_and_sees_it(name: st
     case = await scene.case()
     attempt = await scene.attempt(scene.query(case))
     statement, values = await change_of(scene, case, name, attempt.basis)
-    async with scene.server() as first, scene.server() as second:
+    async with scene.elsewhere() as first, scene.server() as second:
         async with first.transaction():
             await first.fetchval(statement, *values)
             waiting = asyncio.create_task(append(second, attempt))

@@ -3,7 +3,7 @@
 `decide` is pure and total: it returns a Permit or a Refusal, never a bool and never nothing. The order is the law's:
 
  1. an officer stands behind the call                                         AsTL 9 §
- 2. the purpose exists and is switched on                                     deny by default
+ 2. the purpose exists, is switched on and is built                           deny by default
  3. the parties may exchange under it, in this direction, in the officer's role  ToTuL 18 a-18 h §, AsTL 9 §
  4. discloser and receiver have agreed, and the agreement stands today        TiHL 22 §
  5. a provision of the purpose is in force today                              AsTL 10.3 §
@@ -17,7 +17,8 @@
 12. something is left to disclose once protection has masked what it must     661/2009 36-37 §
     -- the discloser's side: the reason stands in the ledger only
 
-What the caller must still do: append the decision to the ledger, and read only with the receipt of that append.
+The acts' short names stand in the README. What the caller must still do: append the decision to the ledger, and read
+only with the receipt of that append.
 """
 
 import datetime as dt
@@ -56,7 +57,7 @@ RESOURCE_OF = {s.path: r.name for r, s in BY_FIELD_ID.values() if r.deposited an
 
 
 class Reason(enum.Enum):
-    """Why not, in the words of the closed code list; the second member of a pair says whose side it is."""
+    """Why not, in the words of the closed code list; `DISCLOSER_SIDE` says which of them stay in the ledger."""
 
     PURPOSE_UNKNOWN = "purpose-unknown"
     PURPOSE_NOT_AGREED = "purpose-not-agreed"
@@ -167,20 +168,20 @@ class _Case(msgspec.Struct, frozen=True, kw_only=True):
 def decide(ask: Ask, facts: Facts, catalogue: Catalogue, *, day: dt.date) -> Permit | Refusal:
     """Decide one pull on the given Helsinki day; conditions numbered as in the module text."""
     purpose = catalogue.purposes.get(ask.purpose)
-    if ask.officer is None:
+    if ask.officer is None:  # 1
         return Refusal(ask=ask, reason=Reason.OFFICER_MISSING, purpose=purpose, provisions=())
-    if purpose is None:
+    if purpose is None:  # 2
         return Refusal(ask=ask, reason=Reason.PURPOSE_UNKNOWN, purpose=None, provisions=())
-    flow = _flow(purpose, facts)
+    flow = _flow(purpose, facts)  # 2 and 3
     if isinstance(flow, Reason):
         return Refusal(ask=ask, reason=flow, purpose=purpose, provisions=())
     case = _Case(ask=ask, facts=facts, purpose=purpose, flow=flow, catalogue=catalogue, day=day)
     provisions = purpose.provisions_in_force(day)
-    for condition in CONDITIONS:
+    for condition in CONDITIONS:  # 3 to 11
         reason = condition(case)
         if reason is not None:
             return Refusal(ask=ask, reason=reason, purpose=purpose, provisions=provisions)
-    return _permit(case, provisions)
+    return _permit(case, provisions)  # 12
 
 
 def window_of(ask: Ask, catalogue: Catalogue, *, day: dt.date) -> Months:
@@ -211,7 +212,7 @@ def wanted_fields(ask: Ask, purpose: Purpose, flow: Flow) -> dict[str, Cell]:
 
 
 def _flow(purpose: Purpose, facts: Facts) -> Flow | Reason:
-    """Condition 3, first half: the one pull of this purpose whose parties these are."""
+    """Conditions 2, on and built, and 3, parties and direction: the one pull whose parties these are."""
     caller, discloser = facts.organisation, facts.discloser
     if not purpose.enabled or purpose.id not in PULLS_BUILT:
         return Reason.PURPOSE_NOT_AGREED
@@ -317,21 +318,21 @@ def _prohibitions(case: _Case) -> Reason | None:
 
 
 CONDITIONS: tuple[Callable[[_Case], Reason | None], ...] = (
-    _officer,
-    _agreement,
-    _provision,
-    _matter,
-    _prior_information,
-    _fields,
-    _necessity,
-    _ceilings,
-    _competence,
-    _prohibitions,
+    _officer,  # 3: the role
+    _agreement,  # 4
+    _provision,  # 5
+    _matter,  # 6
+    _prior_information,  # 7
+    _fields,  # 8: in the matrix
+    _necessity,  # 8: justified
+    _ceilings,  # 9
+    _competence,  # 10
+    _prohibitions,  # 11
 )
 
 
 def _permit(case: _Case, provisions: tuple[Provision, ...]) -> Permit | Refusal:
-    """Condition 12: what is left per record once the matrix, the necessity and the masking have spoken."""
+    """Condition 11 record by record, then 12: what is left once matrix, necessity and masking have spoken."""
     ask, facts = case.ask, case.facts
     blocked = {p.record for p in facts.prohibitions if p.record and case.flow.basis in BLOCKED_BY[p.kind]}
     oldest = _oldest(case).isoformat()[:7]

@@ -1,7 +1,7 @@
 """Every field that may exist in a disclosure, by row of the field matrix.
 
 A braced row expands into members that share its cell; an array row is one field.
-A path is `<prefix>.<member>` in camelCase; contract section 3 says which resource carries which prefix.
+A path is `<prefix>.<member>` in camelCase; `core.resources` says which resource carries which prefix.
 Rows and members are only ever appended: a path, once published, keeps its meaning.
 """
 

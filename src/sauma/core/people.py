@@ -162,12 +162,12 @@ def looks_like_hetu(text: str) -> bool:
 
 
 def check_case_reference(text: str) -> bool:
-    """Whether a text may name a case: 1-64 of `[A-Za-z0-9._:~-]`, no dot segment, nothing HETU-shaped (contract)."""
+    """Whether a text may name a case: 1-64 of `[A-Za-z0-9._:~-]`, no dot segment, nothing HETU-shaped."""
     return _CASE_REFERENCE.fullmatch(text) is not None and text not in {".", ".."} and not looks_like_hetu(text)
 
 
 class SubjectRef(Confidential, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
-    """The `subject` member of a request: exactly one of `hetu`, `subjectId` and `personOid` (contract section 1)."""
+    """The `subject` member of a request: exactly one of `hetu`, `subjectId` and `personOid`."""
 
     hetu: Annotated[str, msgspec.Meta(min_length=11, max_length=11)] | msgspec.UnsetType = msgspec.UNSET
     subject_id: Annotated[str, msgspec.Meta(pattern=PAIRWISE_PATTERN)] | msgspec.UnsetType = msgspec.UNSET

@@ -1,4 +1,4 @@
-"""The closed list of problem codes with their HTTP status, and the texts about them (contract section 6)."""
+"""The closed list of problem codes with their HTTP status, and their texts (served at `/v1/problems/{code}`)."""
 
 from types import MappingProxyType
 

@@ -13,7 +13,7 @@ from sauma.core.resources.vocabulary import OtherCostSum, Period, ShortText, Sou
 
 
 class ApplicationStatus(enum.Enum):
-    """Where the application stands (law section 7)."""
+    """Where the application stands."""
 
     RECEIVED = "received"
     SUPPLEMENT_REQUESTED = "supplement-requested"
