@@ -116,7 +116,8 @@ class Running:
             free.bind(("127.0.0.1", 0))
             port = str(free.getsockname()[1])
         self.address = f"http://127.0.0.1:{port}"
-        told = bare_environment(checkout.parent / "home") | {"SAUMA_PORT": port, "SAUMA_PUBLIC_URL": self.address}
+        self.where = {"SAUMA_PORT": port, "SAUMA_PUBLIC_URL": self.address}
+        told = bare_environment(checkout.parent / "home") | self.where
         self.log = checkout.parent / "log"
         self.began = time.monotonic()
         with self.log.open("w") as log:
@@ -159,7 +160,12 @@ def test_from_an_empty_folder_to_an_answer_and_back_to_nothing(checkout: pathlib
         with started(checkout) as first:
             assert first.seconds_to_ready(limit=60) <= 30
             assert "installing" in first.log.read_text()
+            second_on_its_port = sauma(checkout, **first.where)
+            assert (second_on_its_port.returncode, second_on_its_port.stdout) == (78, "")
+            assert second_on_its_port.stderr.startswith("sauma: SAUMA_PORT: taken")
+            assert f"sauma: serving on {first.address}; " in first.log.read_text()
             first.end(signal.SIGINT)
+            assert (first.process.returncode, first.log.read_text().splitlines()[-1]) == (130, "sauma: stopped")
         assert running_in(checkout) == []
         with started(checkout) as second:
             second.seconds_to_ready(limit=30)

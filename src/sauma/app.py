@@ -164,39 +164,33 @@ def application_over(settings: Settings, running: Running) -> ASGIApp:
     return application(edge_over(settings, running), log=get_log(), new_id=new_id)
 
 
-def serve(settings: Settings) -> int:
-    """Serve until told to stop; several workers share the listening socket.
+def serve(settings: Settings, *, listening: socket.socket) -> int:
+    """Serve on a socket that listens until told to stop; several workers share it.
 
     Returns the exit code.
     """
     harden_process()
     configure(getattr(logging, settings.log_level.name))
-    with socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET) as listening:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listening.bind((settings.host, settings.port))
-        except OSError:
-            line = (
-                "SAUMA_PORT: taken, or not an address of this machine; fix: stop what listens there, or choose another"
-            )
-            raise StartRefused(line, exit_code=EX_CONFIG) from None
-        if settings.workers == 1:
-            uvloop.run(_serve(settings, listening))
-            return 0
-        return _serve_with_workers(settings, listening)
+    if settings.workers == 1:
+        uvloop.run(_serve(settings, listening))
+        return 0
+    return _serve_with_workers(settings, listening)
 
 
 def _serve_with_workers(settings: Settings, listening: socket.socket) -> int:
     """Workers that accept on one socket; a signal to the parent ends them all, and it returns after the last."""
     workers: list[int] = []
+    told: list[int] = []
     for _ in range(settings.workers):
         worker = os.fork()
         if worker == 0:
-            uvloop.run(_serve(settings, listening))
+            with contextlib.suppress(KeyboardInterrupt, SystemExit):  # uvicorn's last word; the parent's is enough
+                uvloop.run(_serve(settings, listening))
             os._exit(0)
         workers.append(worker)
 
     def forward(number: int, _: FrameType | None) -> None:
+        told.append(number)
         for worker in workers:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(worker, number)
@@ -205,6 +199,8 @@ def _serve_with_workers(settings: Settings, listening: socket.socket) -> int:
         signal.signal(number, forward)
     for worker in workers:
         os.waitpid(worker, 0)
+    if signal.SIGINT in told:
+        raise KeyboardInterrupt
     return 0
 
 

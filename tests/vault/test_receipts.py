@@ -1,4 +1,4 @@
-"""The receipt as contract section 4 says it, checked with the published key alone."""
+"""The receipt as the README says it: checked with the published key alone."""
 
 import base64
 import hashlib

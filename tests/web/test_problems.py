@@ -34,7 +34,7 @@ INSTANCE = uuid.UUID("018bcfe5-6800-7fff-bfff-ffffffffffff")
 TEXTS = load_problem_texts()
 RECEIPT = {"entryId": "018bcfe5-6800-7000-8000-000000000001", "leafHash": "sha-256=:AA==:"}
 
-# the contract's section 6, written out by hand
+# the closed list, written out by hand
 CONTRACT = {
     403: """purpose-unknown purpose-not-agreed basis-not-in-force party-not-entitled direction-not-allowed matter-missing
         matter-closed matter-foreign subject-mismatch prior-information-missing consent-required consent-foreign

@@ -1,4 +1,4 @@
-"""The routes as a set: what the contract lists for this issue, each with its scope or its openness, and nothing else."""
+"""The routes as a set: what is built, written out by hand, each with its scope or its openness, and nothing else."""
 
 import json
 import pathlib
@@ -29,7 +29,7 @@ RESOURCES = (
     "plans",
 )
 OPERATIONS: dict[tuple[str, str], str | None] = {
-    # contract section 2: open
+    # open to all
     ("GET", "/v1/status"): None,
     ("GET", "/health/live"): None,
     ("GET", "/health/ready"): None,
@@ -40,7 +40,7 @@ OPERATIONS: dict[tuple[str, str], str | None] = {
     ("GET", "/v1/purposes/{purpose_id}"): None,
     ("GET", "/v1/problems/{code}"): None,
     ("POST", "/oauth/token"): None,
-    # contract section 2: what this issue builds
+    # with a token
     ("PUT", "/v1/matters/{case_reference}"): "matter:write",
     ("POST", "/v1/deposits"): "record:write",
     ("POST", "/v1/identifier-changes"): "record:write",

@@ -4,6 +4,7 @@ Commands import what they need when called, so that `--help` and `version` answe
 """
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
 
@@ -62,12 +63,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from sauma.core.errors import StartRefused  # noqa: PLC0415  # pulls in nothing, but the rest of the package is not promised to
 
     try:
-        return int(chosen.call(chosen))
+        code = int(chosen.call(chosen))
+        sys.stdout.flush()
     except StartRefused as refused:
         sys.stderr.write(f"sauma: {refused.line}\n")
         return refused.exit_code
     except KeyboardInterrupt:
+        sys.stderr.write("sauma: stopped\n")
         return 130
+    except BrokenPipeError:
+        _forget_the_reader()
+        return 1
+    return code
+
+
+def _forget_the_reader() -> None:
+    """Whoever read our output left (`| head`): what is still to be written goes nowhere, and nothing is said of it."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except BrokenPipeError:
+            os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
 
 
 def _run(_: argparse.Namespace) -> int:

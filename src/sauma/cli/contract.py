@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from sauma.catalogue.loader import load
 from sauma.cli import VERSION, parser
 from sauma.web.edge import ROUTES
 from sauma.web.openapi import openapi_document, schema_files
@@ -36,7 +37,7 @@ def check() -> int:
 
 
 def _generated() -> dict[Path, bytes]:
-    files = {Path("openapi", "sauma.json"): openapi_document(ROUTES, version=VERSION)}
+    files = {Path("openapi", "sauma.json"): openapi_document(ROUTES, version=VERSION, catalogue=load())}
     files |= {Path("schemas", name): schema for name, schema in schema_files().items()}
     made = {
         path: msgspec.json.format(msgspec.json.encode(_dedented(content), order="sorted"), indent=2) + b"\n"

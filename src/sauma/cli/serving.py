@@ -1,27 +1,30 @@
 """`sauma run`, `sauma serve` and `sauma demo`: the call sites of the composition root and of the played main job."""
 
 from sauma import settings as told
-from sauma.cli import schema
+from sauma.cli import listening, schema
 from sauma.cli.database import resolved, say
 from sauma.core.errors import StartRefused
-from sauma.settings import EX_CONFIG, Environment
+from sauma.settings import EX_CONFIG, Environment, Settings
 
 
 def run() -> int:
     """Everything on one machine: PostgreSQL, migrations, demo data, the API."""
-    from sauma import app  # noqa: PLC0415  # loaded by the command that needs it
-    from sauma.demo import seed  # noqa: PLC0415  # loaded by the command that needs it
-
     settings = told.read()
     if settings.environment is Environment.PRODUCTION:
         line = "SAUMA_ENV: run seeds demo data and is refused in production; fix: sauma migrate, then sauma serve"
         raise StartRefused(line, exit_code=EX_CONFIG)
-    with resolved(settings) as (found, _):
-        schema.bring_up_to_date(found)
-        say("demo data")
-        with seed.ensure(found):
-            say(f"serving on {found.public_url}; try ./sauma demo in another terminal, or the README's walk-through")
-            return app.serve(found)
+    with listening.listen(settings) as taken:  # before the imports: they take longer than to refuse
+        from sauma import app  # noqa: PLC0415  # loaded by the command that needs it
+        from sauma.demo import seed  # noqa: PLC0415  # loaded by the command that needs it
+
+        with resolved(settings) as (found, _):
+            schema.bring_up_to_date(found)
+            say("demo data: register and featured cases")
+            with seed.ensure(found) as left:
+                if left:
+                    say(f"demo data: {left:,} households are being added while it serves; nothing to wait for")
+                _say_where(found, "; try ./sauma demo in another terminal, or the README's walk-through")
+                return app.serve(found, listening=taken)
 
 
 def serve() -> int:
@@ -30,11 +33,21 @@ def serve() -> int:
 
     with resolved(told.read()) as (settings, _):
         schema.refuse_when_behind(settings)
-        return app.serve(settings)
+        with listening.listen(settings) as taken:
+            _say_where(settings)
+            return app.serve(settings, listening=taken)
 
 
 def demo(*, json: bool) -> int:
     """The main job, played and told."""
     from sauma.demo import play  # noqa: PLC0415  # loaded by the command that needs it
 
-    return play.main(told.read(), json=json)
+    settings = told.read()
+    return play.main(settings, json=json, astray=listening.astray(settings))
+
+
+def _say_where(settings: Settings, then: str = "") -> None:
+    warning = listening.astray(settings)
+    if warning is not None:
+        say(warning)
+    say(f"serving on {listening.address(settings)}{then}")

@@ -39,13 +39,16 @@ P09_NECESSITY = {
 }
 
 
-def main(settings: Settings, *, json: bool) -> int:
-    """Play everything; 0 when every step ended as it must."""
+def main(settings: Settings, *, json: bool, astray: str | None = None) -> int:
+    """Play everything; 0 when every step ended as it must.
+
+    `astray`: why a server of our own could not answer at the public URL, where it could not.
+    """
     tell: Callable[[str], None] = _silent if json else _print
     scenes: list[Scene] = []
     failure = ""
     try:
-        with server(settings, tell), Stage(settings, tell) as stage:
+        with server(settings, tell, astray=astray), Stage(settings, tell) as stage:
             scenes = stage.scenes
             play(stage)
     except StepFailed as failed:

@@ -24,7 +24,7 @@ from sauma.core.people import Hetu
 from sauma.core.resources import REGISTRY
 from sauma.demo.cases import KELA_UNIT, Case, Desk, person_fields, record_id
 from sauma.demo.featured import CORRECTED, Correction, before_moving, featured
-from sauma.demo.finland import Batch, batches, last_key
+from sauma.demo.finland import HOUSEHOLDS, Batch, batches, last_key
 from sauma.demo.keys import client_keys
 from sauma.demo.organisations import client_of, clients, enrolment, organisations
 from sauma.exchange.deposit import put_records
@@ -63,9 +63,10 @@ class Databases(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @contextlib.contextmanager
-def ensure(settings: Settings) -> Iterator[None]:
+def ensure(settings: Settings) -> Iterator[int]:
     """Register and featured cases stand on entering; the rest is deposited by a child process inside the block.
 
+    The value: how many households the child is to add, those of an earlier run among them; 0 when everything stands.
     The child stops after the batch it is at when the block ends, or when this process dies; the next start goes on.
 
     Raises:
@@ -77,7 +78,7 @@ def ensure(settings: Settings) -> Iterator[None]:
     areas = load_areas()
     keys = client_keys(settings.home, clients(organisations(areas)))
     if asyncio.run(_prepare(settings, areas, keys)):
-        yield
+        yield 0
         return
     told = Databases(server=settings.database_url, migrator=settings.migrate_database_url)
     child = subprocess.Popen(
@@ -85,9 +86,10 @@ def ensure(settings: Settings) -> Iterator[None]:
     )
     with _let_go(child):
         if child.stdin is not None:
-            child.stdin.write(msgspec.json.encode(told) + b"\n")
-            child.stdin.flush()
-        yield
+            with contextlib.suppress(BrokenPipeError):  # it ended before it was told; the next start goes on
+                child.stdin.write(msgspec.json.encode(told) + b"\n")
+                child.stdin.flush()
+        yield HOUSEHOLDS
 
 
 async def seed_featured(world: World, areas: Areas) -> None:
@@ -167,7 +169,8 @@ def _let_go(child: "subprocess.Popen[bytes]") -> Iterator[None]:
         yield
     finally:
         if child.stdin is not None:
-            child.stdin.close()
+            with contextlib.suppress(BrokenPipeError):
+                child.stdin.close()
         try:
             child.wait(_LAST_WORD)
         except subprocess.TimeoutExpired:

@@ -1,6 +1,7 @@
 """The stage of `./sauma demo`: outside systems with a key of their own, and a server that is there or is started."""
 
 import contextlib
+import enum
 import secrets  # noqa: TID251  # an outside system's process: it is its own composition root
 import subprocess
 import sys
@@ -8,7 +9,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from email.utils import parsedate_to_datetime
-from typing import Any, Self
+from typing import IO, Any, Self
 
 import httpx
 import msgspec
@@ -18,7 +19,7 @@ from sauma.core.errors import StartRefused
 from sauma.demo.keys import read_key
 from sauma.demo.organisations import KELA_CLIENT, OMBUDSMAN_CLIENT, PIRKANMAA_CLIENT
 from sauma.demo.telling import Scene, told
-from sauma.settings import Settings
+from sauma.settings import EX_CONFIG, Settings
 
 WORKER = {
     "id": "pirha-4711", "name": "Saara Sosiaalityö", "role": "social-care-professional", "unit": "Aikuissosiaalityö",
@@ -34,6 +35,16 @@ NAMES = {
 
 _START_WITHIN = 90
 _STOP_WITHIN = 30
+_ANSWER_WITHIN = 2
+_SAID, _FIX = "sauma: ", "; fix: "  # how a refusal to start begins, and what it never lacks
+
+
+class Heard(enum.Enum):
+    """What came of asking at the public URL; a server that starts listens before it answers."""
+
+    READY = "ready"
+    SILENCE = "silence"
+    NOTHING = "nothing"
 
 
 class StepFailed(Exception):  # noqa: N818  # what happened, as it is printed
@@ -133,20 +144,26 @@ def _needed(officer: Mapping[str, str]) -> frozenset[str]:
 
 
 @contextlib.contextmanager
-def server(settings: Settings, tell: Callable[[str], None]) -> Iterator[None]:
-    """The server that answers already, or one of our own for as long as the block lasts.
+def server(settings: Settings, tell: Callable[[str], None], *, astray: str | None = None) -> Iterator[None]:
+    """The server that answers already or is starting, or one of our own for as long as the block lasts.
 
     Raises:
-        StartRefused: ours did not start.
+        StartRefused: ours did not start, for the reason it gave; or would not be found: `astray`.
     """
-    if _answers(settings):
+    heard = _ask(settings)
+    if heard is Heard.SILENCE:
+        tell("a server is starting: waiting for it\n")
+        heard = _outlast_silence(settings)
+    if heard is Heard.READY:
         yield
         return
+    if astray is not None:
+        raise StartRefused(astray, exit_code=EX_CONFIG)
     tell("no server answers: starting one\n")
     with tempfile.TemporaryFile() as log:
         child = subprocess.Popen([sys.executable, "-P", "-m", "sauma", "run"], stdout=log, stderr=log)
         try:
-            _await_answer(settings, child)
+            _await_answer(settings, child, log)
             yield
         finally:
             child.terminate()
@@ -157,17 +174,40 @@ def server(settings: Settings, tell: Callable[[str], None]) -> Iterator[None]:
                 child.wait()
 
 
-def _await_answer(settings: Settings, child: "subprocess.Popen[bytes]") -> None:
+def _await_answer(settings: Settings, child: "subprocess.Popen[bytes]", log: IO[bytes]) -> None:
     until = time.monotonic() + _START_WITHIN
-    while not _answers(settings):
-        if child.poll() is not None or time.monotonic() > until:
-            line = f"the server did not start (exit {child.poll()}); fix: run ./sauma and read what it says"
+    while _ask(settings) is not Heard.READY:
+        ended = child.poll()
+        if ended is not None:
+            log.seek(0)
+            raise StartRefused(refusal(log.read().decode(errors="replace")), exit_code=max(ended, 1))
+        if time.monotonic() > until:
+            line = f"the server did not answer within {_START_WITHIN} s; fix: run ./sauma and read what it says"
             raise StartRefused(line, exit_code=1)
         time.sleep(0.2)
 
 
-def _answers(settings: Settings) -> bool:
+def refusal(log: str) -> str:
+    """Why a server ended, from what it said: its last line, where that is a refusal with its fix."""
+    last = log.rstrip().rpartition("\n")[2]
+    if last.startswith(_SAID) and _FIX in last:
+        return last.removeprefix(_SAID)
+    return "the server ended without saying why; fix: run ./sauma and read what it says"
+
+
+def _outlast_silence(settings: Settings) -> Heard:
+    until = time.monotonic() + _START_WITHIN
+    heard = Heard.SILENCE
+    while heard is Heard.SILENCE and time.monotonic() < until:
+        heard = _ask(settings)
+    return heard
+
+
+def _ask(settings: Settings) -> Heard:
     try:
-        return httpx.get(f"{settings.public_url}/health/ready", timeout=2).status_code == httpx.codes.OK
+        status = httpx.get(f"{settings.public_url}/health/ready", timeout=_ANSWER_WITHIN).status_code
+    except httpx.ReadTimeout:
+        return Heard.SILENCE
     except httpx.HTTPError:
-        return False
+        return Heard.NOTHING
+    return Heard.READY if status == httpx.codes.OK else Heard.NOTHING

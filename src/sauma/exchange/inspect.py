@@ -175,7 +175,7 @@ async def read_entry(world: World, caller: Caller, entry: uuid.UUID, session: uu
     """One ledger entry for an auditor: leaf verbatim, manifest, and the payload opened; the read is an entry first.
 
     The leaf of a refusal on the discloser's side is null for the caller's own house: what the caller may not learn
-    (unknown, not competent, prohibited, protected), its auditor does not learn for it (contract section 4).
+    (unknown, not competent, prohibited, protected), its auditor does not learn for it.
 
     Raises:
         Refused: no standing audit session (recorded).

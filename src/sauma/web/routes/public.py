@@ -5,13 +5,16 @@ from litestar import Response, get
 from litestar.params import FromPath
 
 from sauma.core.canonical import JsonValue, structured_digest
+from sauma.core.decision import ALREADY_HELD, PULLS_BUILT, SERVER_SET
 from sauma.core.errors import BadRequest
 from sauma.core.problems import STATUS, accepted_language, in_language
-from sauma.core.purposes import Catalogue, Purpose
+from sauma.core.purposes import Catalogue, Mode, Purpose
 from sauma.web.context import AnyRequest, edge_of, json_response
 
 OPEN = {"open": True}
 PUBLIC_CACHE = {"Cache-Control": "public, max-age=300"}
+AVAILABLE = PULLS_BUILT | {"supervision-audit"}
+CHOSEN_CODES = ("matterKinds", "officerRoles", "auditPurposes", "languages", "relations")
 
 
 @get("/v1/status", opt=OPEN)
@@ -41,11 +44,15 @@ async def show_ready(request: AnyRequest) -> Response[bytes]:
 
 @get("/v1/purposes", opt=OPEN)
 async def list_purposes(request: AnyRequest) -> Response[bytes]:
-    """Every purpose of the catalogue with its flows and provisions."""
+    """Every purpose of the catalogue with its flows and provisions, and the code lists a caller chooses from."""
     catalogue = edge_of(request).world.catalogue
     members = {
         "catalogueDigest": structured_digest(catalogue.digest),
         "purposes": [_summary(p) for p in sorted(catalogue.purposes.values(), key=lambda p: p.number)],
+        "codes": {
+            name: [{"code": c.code, "text": c.text, "source": c.source} for c in catalogue.codes[name].values()]
+            for name in CHOSEN_CODES
+        },
     }
     return json_response(msgspec.json.encode(members), headers=PUBLIC_CACHE)
 
@@ -103,6 +110,7 @@ def _summary(purpose: Purpose) -> dict[str, object]:
         "number": purpose.number,
         "version": purpose.version,
         "enabled": purpose.enabled,
+        "available": purpose.enabled and purpose.id in AVAILABLE,
         "title": purpose.title,
         "description": purpose.description,
         "flows": purpose.flows,
@@ -112,6 +120,7 @@ def _summary(purpose: Purpose) -> dict[str, object]:
 
 def _whole(catalogue: Catalogue, purpose: Purpose) -> dict[str, object]:
     codes = catalogue.codes["necessity"].values()
+    pulled = any(flow.mode is Mode.PULL for flow in purpose.flows)
     return _summary(purpose) | {
         "preconditions": [p.value for p in purpose.preconditions],
         "receiverRoles": purpose.receiver_roles,
@@ -120,6 +129,8 @@ def _whole(catalogue: Catalogue, purpose: Purpose) -> dict[str, object]:
         "eraseBy": purpose.erase_by,
         "timer": purpose.timer,
         "fields": {path: cell.value for path, cell in purpose.cells.items()},
+        "alreadyHeld": [ALREADY_HELD] if pulled and ALREADY_HELD in purpose.cells else [],
+        "setByServer": [path for path in purpose.cells if path.startswith(SERVER_SET)],
         "qualifiers": purpose.qualifiers,
         "necessity": [
             {"code": c.code, "text": c.text, "source": c.source, "fields": [f for f in c.fields if f in purpose.cells]}

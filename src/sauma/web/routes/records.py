@@ -163,6 +163,8 @@ def _deposit(request: AnyRequest, target: _Target, body: RecordBody | DepositBod
 
 
 def _other(request: AnyRequest, other: CoSubjectBody, place: str) -> tuple[PersonIdentifier, str]:
+    if other.relation not in edge_of(request).world.catalogue.codes["relations"]:
+        raise BadRequest("invalid-value", (f"{place}/relation",))
     return person_of(request, other.subject, pointer=f"{place}/subject"), other.relation
 
 

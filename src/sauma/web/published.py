@@ -1,0 +1,154 @@
+"""What the open operations and the token endpoint answer, for the description only; see `web/answers.py`."""
+
+from typing import Annotated, Literal
+
+import msgspec
+
+from sauma.core.people import Confidential
+from sauma.core.purposes import Cell, Flow, Precondition, Provision, Text, Window
+
+Digest = Annotated[str, msgspec.Meta(description="RFC 9530 form: `sha-256=:<base64>:`.")]
+FieldPath = Annotated[str, msgspec.Meta(description="A field of the matrix, `group.member`.")]
+
+
+class Status(Confidential, frozen=True, kw_only=True, rename="camel"):
+    """Which environment and version answers, and under which catalogue it decides."""
+
+    environment: Literal["development", "test", "production"]
+    version: str
+    catalogue_digest: Digest
+
+
+class Health(Confidential, frozen=True, kw_only=True):
+    """Whether the server lives or can serve; `unavailable` comes with status 503."""
+
+    status: Literal["live", "ready", "unavailable"]
+
+
+class PublishedCode(Confidential, frozen=True, kw_only=True):
+    """One code of a closed list, what it means and where it comes from."""
+
+    code: str
+    text: Text
+    source: str
+
+
+class PublishedCodes(Confidential, frozen=True, kw_only=True, rename="camel"):
+    """The closed code lists a caller chooses from, by the member they belong in."""
+
+    matter_kinds: tuple[PublishedCode, ...]
+    officer_roles: tuple[PublishedCode, ...]
+    audit_purposes: tuple[PublishedCode, ...]
+    languages: tuple[PublishedCode, ...]
+    relations: tuple[PublishedCode, ...]
+
+
+class PurposeSummary(Confidential, frozen=True, kw_only=True, rename="camel"):
+    """One purpose with its flows and provisions; `available` is true where this server answers under it today."""
+
+    id: str
+    number: str
+    version: int
+    enabled: bool
+    available: bool
+    title: Text
+    description: Text
+    flows: tuple[Flow, ...]
+    provisions: tuple[Provision, ...]
+
+
+class PurposeList(Confidential, frozen=True, kw_only=True, rename="camel"):
+    """Every purpose of the catalogue, and the code lists a caller needs."""
+
+    catalogue_digest: Digest
+    purposes: tuple[PurposeSummary, ...]
+    codes: PublishedCodes
+
+
+class NecessityCode(PublishedCode, frozen=True, kw_only=True):
+    """A reason that can justify an optional field of this purpose."""
+
+    fields: tuple[FieldPath, ...]
+
+
+class PurposePage(PurposeSummary, frozen=True, kw_only=True, rename="camel"):
+    """One purpose whole. `fields` says of each field: R released, o needs a necessity code, C needs a consent.
+
+    `alreadyHeld` never comes back, because the caller sent it. `setByServer` is said by members of the answer itself
+    (`basis`, `case`), not by a record's fields.
+    """
+
+    preconditions: tuple[Precondition, ...]
+    receiver_roles: tuple[str, ...]
+    unattended: bool
+    window: Window | None
+    erase_by: str
+    timer: str | None
+    fields: dict[str, Cell]
+    already_held: tuple[FieldPath, ...]
+    set_by_server: tuple[FieldPath, ...]
+    qualifiers: dict[str, Text]
+    necessity: tuple[NecessityCode, ...]
+    catalogue_digest: Digest
+
+
+class ProblemPage(Confidential, frozen=True, kw_only=True):
+    """What a problem code means and what to do about it; `shown` is the title in the language asked for."""
+
+    code: str
+    status: int
+    title: Text
+    detail: Text
+    remedy: Text
+    shown: str
+
+
+class ServerMetadata(Confidential, frozen=True, kw_only=True):
+    """The issuer's metadata (RFC 8414)."""
+
+    issuer: str
+    token_endpoint: str
+    jwks_uri: str
+    scopes_supported: tuple[str, ...]
+    response_types_supported: tuple[str, ...]
+    grant_types_supported: tuple[str, ...]
+    token_endpoint_auth_methods_supported: tuple[str, ...]
+    token_endpoint_auth_signing_alg_values_supported: tuple[str, ...]
+    dpop_signing_alg_values_supported: tuple[str, ...]
+    authorization_details_types_supported: tuple[str, ...]
+    protected_resources: tuple[str, ...]
+
+
+class ResourceMetadata(Confidential, frozen=True, kw_only=True):
+    """The resource's metadata (RFC 9728)."""
+
+    resource: str
+    authorization_servers: tuple[str, ...]
+    scopes_supported: tuple[str, ...]
+    bearer_methods_supported: tuple[str, ...]
+    dpop_signing_alg_values_supported: tuple[str, ...]
+    dpop_bound_access_tokens_required: bool
+    authorization_details_types_supported: tuple[str, ...]
+
+
+class KeySet(Confidential, frozen=True, kw_only=True):
+    """Public keys of token issuer and receipts as JWKs (RFC 7517)."""
+
+    keys: tuple[dict[str, str], ...]
+
+
+class TokenAnswer(Confidential, frozen=True, kw_only=True):
+    """A key-bound token (RFC 6749 section 5.1, RFC 9449 section 5); there is no refresh token."""
+
+    access_token: str
+    token_type: Literal["DPoP"]
+    expires_in: Annotated[int, msgspec.Meta(description="Seconds.")]
+    scope: str
+    authorization_details: tuple[dict[str, msgspec.Raw], ...]
+
+
+class OAuthError(Confidential, frozen=True, kw_only=True):
+    """An error of RFC 6749 section 5.2 or RFC 6750 section 3.1; empty when the call carried no credentials at all."""
+
+    error: str | msgspec.UnsetType = msgspec.UNSET
+    error_description: str | msgspec.UnsetType = msgspec.UNSET
