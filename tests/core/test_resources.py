@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from codes import REAL_RANGE
 from sauma.core.errors import BadRequest
 from sauma.core.fields import FieldSpec, Padding, Sensitivity, sealed
 from sauma.core.intake import is_clean
@@ -245,7 +246,12 @@ CODES: dict[str, tuple[str, bytes, Environment, tuple[str, ...]]] = {
         Environment.TEST,
         ("/fields/members/1/hetu",),
     ),
-    "a real person's code in test": ("persons", b'{"hetu":"131052-308?"}', Environment.TEST, ("/fields/hetu",)),
+    "a real person's code in test": (
+        "persons",
+        b'{"hetu":"%s"}' % REAL_RANGE.encode(),
+        Environment.TEST,
+        ("/fields/hetu",),
+    ),
     "no code at all": ("decisions", b"{}", Environment.TEST, ()),
 }
 
