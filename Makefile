@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PYTHON := PYTHONPATH=src $(BIN)/python
 # mypy runs without PYTHONPATH: what it finds by it counts as somebody else's, and is not reported
 
-.PHONY: test check tools lint types imports shapes shape contract demo
+.PHONY: test check tools lint types imports shapes shape contract demo faults
 
 test: tools
 	$(PYTHON) -m pytest
@@ -40,3 +40,7 @@ contract: tools
 
 demo: tools
 	$(PYTHON) -m sauma demo
+
+# the long form of what the suite does in a few rounds: kill -9 under traffic, races against a withdrawal
+faults: tools
+	FAULT_ROUNDS=$${FAULT_ROUNDS:-20} RACES=$${RACES:-1500} $(PYTHON) -m pytest tests/faults tests/attacks/test_race.py
