@@ -268,7 +268,9 @@ BAD: dict[str, tuple[Callable[[], Sent], tuple[int, str], str | None]] = {
     "the same code twice in a change": (lambda: identifier(to={"hetu": HETU}), (404, "not-found"), None),
     # dates, money, words
     "a day that does not exist": (lambda: matter(openedAt="2026-02-30"), INVALID, "/openedAt"),
-    "a date with a time": (lambda: matter(openedAt="2026-02-03T00:00:00Z"), INVALID, "/openedAt"),
+    "a moment without its offset": (lambda: matter(openedAt="2026-02-03T00:00:00"), INVALID, "/openedAt"),
+    "an hour that no day has": (lambda: matter(openedAt="2026-02-03T25:00:00Z"), INVALID, "/openedAt"),
+    "a moment outside the calendar": (lambda: matter(openedAt="9999-12-31T23:59:59-23:59"), INVALID, "/openedAt"),
     "a Finnish date": (lambda: matter(openedAt="3.2.2026"), INVALID, "/openedAt"),
     "the year ten thousand": (lambda: matter(openedAt="10000-01-01"), INVALID, "/openedAt"),
     "a moment without a zone": (lambda: telling(at="2026-01-01T10:00:00"), INVALID, "/at"),

@@ -273,3 +273,9 @@ def test_a_deposit_names_a_wrong_identity_code_by_its_place(live: Live) -> None:
     assert "310252-308Y" not in refused.text
     assert KELA not in refused.text
     assert TAMPERE not in refused.json()["errors"][0]["pointer"]
+
+
+@pytest.mark.parametrize("opened", ["2026-11-01", "2026-11-01T08:15:00Z", "2026-11-01T08:15:00.5+02:00"])
+def test_a_matter_was_opened_on_a_day_or_at_a_moment(live: Live, opened: str) -> None:
+    body = matter_body(live.person(), officer=WORKER) | {"openedAt": opened}
+    assert live.system("pirha").put(f"/v1/matters/M-{uuid.uuid4().hex[:8]}", body).status_code == 201

@@ -14,6 +14,14 @@ Word = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 Code = Annotated[str, msgspec.Meta(pattern="^[a-z0-9-]{1,64}$", max_length=64)]
 FieldPath = Annotated[str, msgspec.Meta(pattern="^[A-Za-z]{1,40}[.][A-Za-z]{1,40}$", max_length=81)]
 Moment = Annotated[dt.datetime, msgspec.Meta(tz=True)]
+DayOrMoment = Annotated[
+    str,
+    msgspec.Meta(
+        pattern="^[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2}))?$",
+        max_length=32,
+    ),
+]
+"""A Helsinki day, or a moment with its offset (RFC 3339): case systems keep the one or the other."""
 
 
 class OfficerBody(Confidential, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
@@ -58,7 +66,7 @@ class MatterBody(Confidential, frozen=True, kw_only=True, rename="camel", forbid
 
     subject: SubjectRef
     kind: Code
-    opened_at: dt.date
+    opened_at: DayOrMoment
     state: Literal["open", "closed"]
     unit: Word
     officer: OfficerBody | None = None

@@ -228,6 +228,20 @@ def moment_of(stated: dt.datetime, pointer: str) -> dt.datetime:
     return stated.astimezone(dt.UTC)
 
 
+def day_or_moment_of(stated: str, pointer: str) -> str:
+    """A stated day as it is, or a stated moment in UTC.
+
+    Raises:
+        BadRequest: `invalid-value`: the calendar has no such day or moment.
+    """
+    try:
+        if "T" not in stated:
+            return dt.date.fromisoformat(stated).isoformat()
+        return moment_of(dt.datetime.fromisoformat(stated), pointer).isoformat()
+    except ValueError:
+        raise BadRequest("invalid-value", (pointer,)) from None
+
+
 def case_reference_of(stated: str, pointer: str) -> str:
     """A stated case reference, which never holds an identity code.
 
