@@ -375,3 +375,22 @@ async def test_the_answer_names_its_purpose_its_law_and_its_receipt(cast: Cast, 
     assert row.leaf["provisions"] == ["1412/1997 18 g", "703/2023 64.1", "703/2023 9"]
     kid, signature = cast.world.vault.sign_receipt(row.entry.id, row.leaf_hash)
     assert (answer["receipt"]["kid"], answer["receipt"]["signature"]) == (kid, signature)
+
+
+# -- what fails once the entry stands
+
+
+async def test_a_read_that_cannot_be_had_is_said_in_the_ledger(cast: Cast) -> None:
+    """The entry is committed, the gate's answer never comes: the ledger says that nothing was delivered."""
+    await cast.open_case()
+
+    async def lost() -> None:
+        raise Unavailable("ledger-unavailable")
+
+    between(cast, reading=(lost,))
+    with pytest.raises(Unavailable, match="ledger-unavailable"):
+        await cast.ask()
+    assert outcomes(await cast.recorded(cast.county))[-2:] == [
+        ("disclosure", "permit", None),
+        ("outcome", "undelivered", "ledger-unavailable"),
+    ]

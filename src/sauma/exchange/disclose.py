@@ -77,26 +77,31 @@ async def disclose(world: World, query: CaseQuery) -> Disclosed:
             if decision.public:
                 raise Refused(decision.reason.value, receipt, refused_pointers(decision, world.catalogue))
             return _nothing(step, receipt)
-        opened = await _read_and_open(step, receipt, decision)
-        if isinstance(opened, Opened):
-            return _answer(step, opened, decision)
+        disclosed = await _deliver(step, receipt, decision)
+        if isinstance(disclosed, Disclosed):
+            return disclosed
         if superseded:
             break
         superseded = True
     raise Unavailable("overloaded")
 
 
-async def _read_and_open(step: _Step, receipt: Receipt, permit: Permit) -> Opened | Missed:
-    """Read, then open, with the committed receipt; what goes wrong here is recorded as an outcome."""
-    sealed = await step.world.records.read(receipt, manifest(permit))
-    if isinstance(sealed, Missed):
-        await _outcome(step, receipt, sealed.value)
-        return sealed
+async def _deliver(step: _Step, receipt: Receipt, permit: Permit) -> Disclosed | Missed:
+    """Read, open and answer with the committed receipt; whatever goes wrong here is recorded as an outcome."""
+    missed: Missed | None = None
     try:
-        return step.world.vault.open_sealed(sealed)
+        sealed = await step.world.records.read(receipt, manifest(permit))
+        if not isinstance(sealed, Missed):
+            return _answer(step, step.world.vault.open_sealed(sealed), permit)
+        missed, why = sealed, sealed.value
     except SealError:
-        await _outcome(step, receipt, "crypto-unavailable")
-        raise Unavailable("crypto-unavailable") from None
+        why = "crypto-unavailable"
+    except Unavailable as error:
+        why = error.code
+    await _outcome(step, receipt, why)
+    if missed is None:
+        raise Unavailable(why)
+    return missed
 
 
 async def _outcome(step: _Step, receipt: Receipt, reason: str) -> None:

@@ -55,11 +55,11 @@ async def start_writer(database: Database, held: Held) -> None:
     nobody = BasisVersions(client="", client_version=0, organisation="")
     try:
         await append(held, entry, (), nobody)
-    except BaseException:
-        database.broken += [predecessor] if predecessor else []
-        raise
-    held.writer.started = True
-    held.writer.advance(entry.leaf)
+        held.writer.started = True
+        held.writer.advance(entry.leaf)
+    finally:
+        if predecessor and not held.writer.started:
+            database.broken.append(predecessor)
 
 
 async def append(held: Held, entry: Entry, claims: tuple[Claim, ...], basis: BasisVersions) -> Receipt | Missed:

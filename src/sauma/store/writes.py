@@ -55,17 +55,18 @@ class PostgresWrites:
                 raise Unavailable("ledger-unavailable") from None
             held.writer.doubtful = False
             unit = PostgresUnit(held)
+            whole = False
             try:
                 yield unit
+                whole = True
             except LOST:
                 held.writer.doubtful = True
                 raise Unavailable("ledger-unavailable") from None
             except FAILED:
-                await _roll_back(held, transaction)
                 raise Unavailable("ledger-unavailable") from None
-            except BaseException:
-                await _roll_back(held, transaction)
-                raise
+            finally:  # also when cancelled
+                if not whole:
+                    await _roll_back(held, transaction)
             held.writer.doubtful = True  # until the answer is here: a cancelled commit may stand
             try:
                 await transaction.commit()

@@ -62,7 +62,7 @@ class Challenged(Exception):  # noqa: N818  # the 401 itself
 class Edge(msgspec.Struct, frozen=True, kw_only=True):
     """The parts the routes use, made in the composition root.
 
-    `authenticate` raises Challenged. `scope_challenge` and `token_challenge` make the WWW-Authenticate values.
+    `authenticate` raises Challenged; `token_challenge` makes one for an error code.
     """
 
     world: World
@@ -122,13 +122,10 @@ async def officer_of(request: AnyRequest, stated: OfficerBody | None) -> Officer
         BadRequest: they differ, or the body's does not fit its kind.
         Refused: neither names one (recorded).
     """
-    caller = caller_of(request)
-    body = None if stated is None else _officer(stated)
-    if body is not None and caller.officer is not None and body != caller.officer:
-        raise BadRequest("invalid-value", ("/officer",))
-    officer = body or caller.officer
+    officer = optional_officer(request, stated)
     if officer is None:
-        await refuse(edge_of(request).world, caller, Reason.OFFICER_MISSING, officer=None, body=await request.body())
+        world, body = edge_of(request).world, await request.body()
+        await refuse(world, caller_of(request), Reason.OFFICER_MISSING, officer=None, body=body)
     return officer
 
 
