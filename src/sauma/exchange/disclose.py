@@ -45,7 +45,7 @@ class CaseQuery(Confidential, frozen=True, kw_only=True):
 
 
 class _Step(Confidential, frozen=True, kw_only=True):
-    """One try of the path: the question, what was gathered, what was decided, and when."""
+    """One try of the path: the question and what was gathered for it."""
 
     world: World
     query: CaseQuery
