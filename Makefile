@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PYTHON := PYTHONPATH=src $(BIN)/python
 # mypy runs without PYTHONPATH: what it finds by it counts as somebody else's, and is not reported
 
-.PHONY: test check tools lint types imports shapes shape contract demo faults
+.PHONY: test check tools lint types imports shapes shape contract demo faults slow bench bench-scale lint-api diff-api
 
 test: tools
 	$(PYTHON) -m pytest
@@ -44,3 +44,24 @@ demo: tools
 # the long form of what the suite does in a few rounds: kill -9 under traffic, races against a withdrawal
 faults: tools
 	FAULT_ROUNDS=$${FAULT_ROUNDS:-20} RACES=$${RACES:-1500} $(PYTHON) -m pytest tests/faults tests/attacks/test_race.py
+
+# a healthy client's slowest answers beside 400 slow connections, held against those of a quiet server
+slow: tools
+	SLOW_RATIO=$${SLOW_RATIO:-2} $(PYTHON) -m pytest -s tests/faults/test_slow_clients.py -k healthy
+
+# the product against a bare application and a naive pipeline: docs/bench.md says what the figures mean
+bench: tools
+	@PYTHONPATH=src:tests $(BIN)/python -m bench.run $(BENCH_FLAGS)
+
+# the same query over 10 000 … SCALE records and ledger rows (default 100 000; docs/bench.md has SCALE=1000000)
+bench-scale: tools
+	@PYTHONPATH=src:tests $(BIN)/python -m bench.scale $(BENCH_FLAGS)
+
+# what four linters find in openapi/sauma.json; SAUMA_NL_RULES names the Dutch rule set, without which it is skipped aloud
+lint-api: export SAUMA_NL_RULES := $(or $(SAUMA_NL_RULES),$(firstword $(wildcard ../*/lint/nl-adr.yaml)))
+lint-api: tools
+	$(PYTHON) -m pytest -s tests/contract/test_lint.py
+
+# what a client relies on and the last tag promised is still there
+diff-api: tools
+	@PYTHONPATH=src:tests $(BIN)/python -m contract.gate

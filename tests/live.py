@@ -28,6 +28,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from joserfc.jwk import ECKey
 
+import canary
 from asks import (
     AUDITOR,
     CASEWORK,
@@ -101,8 +102,8 @@ class Live:
 
     # -- the process
 
-    def start(self) -> None:
-        """Serve on a free port until `stop`; returns when the server is ready."""
+    def start(self, **settings: str) -> None:
+        """Serve on a free port until `stop`, with these settings besides; returns when the server is ready."""
         with socket.create_server(("127.0.0.1", 0)) as free:
             port = free.getsockname()[1]
         self.url = f"http://127.0.0.1:{port}"
@@ -114,6 +115,8 @@ class Live:
             "SAUMA_PORT": str(port),
             "SAUMA_PUBLIC_URL": self.url,
             "SAUMA_POOL_SIZE": "8",
+            "SAUMA_RATE_LIMIT": "600000",
+            **settings,
         }
         command = [sys.executable, "-m", "sauma", "serve"]
         with self.log.open("ab") as log:
@@ -317,6 +320,24 @@ def live(
     assert all(verify_line(line) for line in lines)
     assert running.told.found_in(log) == []
     assert running.told.found_in(log + WORKER["name"].encode()) == [WORKER["name"].lower()]  # the search does find
+    nobody_anywhere(running)
+
+
+def nobody_anywhere(running: Live) -> None:
+    """Nobody the tests spoke of lies anywhere; a control canary, planted at the end, is found in every sink."""
+    control = running.person()
+    people = frozenset(text.lower().encode() for text in running.told.texts if looks_like_hetu(text))
+    assert canary.hits(running.log.read_bytes() + b"\n".join(canary.SEEN.answers), people) == set()
+    assert canary.hits(canary.dump(running.database), people) == set()
+    canary.plant(running.database, control)
+    planted = {control.lower().encode()}
+    assert canary.hits_on_disk(running.database, people) == {
+        "log": planted,
+        "base": planted,
+        "global": set(),
+        "pg_wal": planted,
+    }
+    assert canary.hits(canary.dump(running.database), people) == planted
 
 
 @dataclass(frozen=True)

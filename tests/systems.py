@@ -8,10 +8,12 @@ from typing import Any
 import httpx
 
 from asks import AUDITOR, OFFICERS, WORKER, audit_body, matter_body, query_body, record_body
+from canary import remember
+from promised import broken
 from sauma.client.auth import Access, SaumaAuth
 
 _UUID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_PUBLIC = re.compile("/v1/(purposes|problems)|/.well-known/")
+_PUBLIC = re.compile("/v1/(purposes|problems)|/.well-known/|/openapi.json")
 
 
 class System:
@@ -78,8 +80,10 @@ class System:
 def judged(answer: httpx.Response) -> None:
     """What holds of every answer, whatever was asked."""
     answer.read()
+    remember(answer.status_code, answer.headers.multi_items(), answer.content)
     place = f"{answer.request.method} {answer.url.path} → {answer.status_code} {answer.text}"
     assert answer.status_code != 500, place
+    assert broken(answer) is None, broken(answer)
     assert _UUID.fullmatch(answer.headers["sauma-request-id"]), place
     assert re.fullmatch(r"[0-9]+\.[0-9]+\.[0-9]+", answer.headers["api-version"]), place
     assert "server" not in answer.headers, place

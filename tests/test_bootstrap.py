@@ -19,7 +19,7 @@ from sauma.store import places
 
 ROOT = pathlib.Path(__file__).parents[1]
 NEEDED = [ROOT / "src/sauma/app.py", ROOT / "src/sauma/demo/seed.py"]
-LOCKS = ("requirements.lock", "requirements-dev.lock", "requirements-uv.lock")
+LOCKS = ("requirements.lock", "requirements-dev.lock", "requirements-generator.lock", "requirements-uv.lock")
 
 
 def bare_environment(home: pathlib.Path) -> dict[str, str]:

@@ -13,7 +13,7 @@ from sauma.core.errors import StartRefused
 ROOT = pathlib.Path(__file__).parents[1]
 PRODUCTION = {
     "SAUMA_ENV": "production",
-    "SAUMA_DATABASE_URL": "postgresql://sauma_server:x@db/sauma",
+    "SAUMA_DATABASE_URL": "postgresql://sauma_server:x@db/sauma?sslmode=verify-full&sslrootcert=/etc/ca.pem",
     "SAUMA_PUBLIC_URL": "https://sauma.example",
     "SAUMA_KEYRING": str(pathlib.Path(__file__)),
 }
@@ -57,6 +57,47 @@ BAD = {
     "no workers": ({"SAUMA_WORKERS": "0"}, "SAUMA_WORKERS", "1 to 64"),
     "a keyring that is not there": ({"SAUMA_KEYRING": "/marker"}, "SAUMA_KEYRING", "keyring file"),
     "more connections than the server has": ({"SAUMA_POOL_SIZE": "101"}, "SAUMA_POOL_SIZE", "1 to 100"),
+    "a rate in words": ({"SAUMA_RATE_LIMIT": "marker"}, "SAUMA_RATE_LIMIT", "0 for no limit"),
+    "nothing at once": ({"SAUMA_MAX_IN_FLIGHT": "0"}, "SAUMA_MAX_IN_FLIGHT", "1 to 10000"),
+    "a drain without end": ({"SAUMA_DRAIN_SECONDS": "301"}, "SAUMA_DRAIN_SECONDS", "0 to 300"),
+    "a security server by name": (
+        {"SAUMA_XROAD_SECURITY_SERVER": "marker"},
+        "SAUMA_XROAD_SECURITY_SERVER",
+        "IP addresses",
+    ),
+    "everybody a security server": (
+        {"SAUMA_XROAD_SECURITY_SERVER": "::"},
+        "SAUMA_XROAD_SECURITY_SERVER",
+        "IP addresses",
+    ),
+    "a network of security servers": (
+        {"SAUMA_XROAD_SECURITY_SERVER": "10.0.0.0/8"},
+        "SAUMA_XROAD_SECURITY_SERVER",
+        "IP addresses",
+    ),
+    "a security server after a loose comma": (
+        {"SAUMA_XROAD_SECURITY_SERVER": "10.0.0.5,"},
+        "SAUMA_XROAD_SECURITY_SERVER",
+        "IP addresses",
+    ),
+    "metrics on a host name": ({"SAUMA_METRICS_HOST": "marker"}, "SAUMA_METRICS_HOST", "IP address"),
+    "metrics on port zero": ({"SAUMA_METRICS_PORT": "0"}, "SAUMA_METRICS_PORT", "1 to 65535"),
+    "spans over http to the world": (
+        {"SAUMA_OTEL_ENDPOINT": "http://marker.example/v1/traces"},
+        "SAUMA_OTEL_ENDPOINT",
+        "loopback",
+    ),
+    "spans with a password in the address": (
+        {"SAUMA_OTEL_ENDPOINT": "https://u:marker@h/v1/traces"},
+        "SAUMA_OTEL_ENDPOINT",
+        "https://host/v1/traces",
+    ),
+    "spans to an address without a path": (
+        {"SAUMA_OTEL_ENDPOINT": "https://marker"},
+        "SAUMA_OTEL_ENDPOINT",
+        "https://host/v1/traces",
+    ),
+    "spans to words": ({"SAUMA_OTEL_ENDPOINT": "marker"}, "SAUMA_OTEL_ENDPOINT", "http"),
     "a level nobody writes": ({"SAUMA_LOG_LEVEL": "loud"}, "SAUMA_LOG_LEVEL", "debug, info"),
     "production on the embedded database": (without("SAUMA_DATABASE_URL"), "SAUMA_DATABASE_URL", "set it"),
     "production on a default origin": (without("SAUMA_PUBLIC_URL"), "SAUMA_PUBLIC_URL", "set it"),
@@ -88,6 +129,17 @@ GOOD = {
         "database_url",
         "postgresql://s:p@a:1,b:2/sauma?target_session_attrs=read-write",
     ),
+    "spans on this machine": (
+        {"SAUMA_OTEL_ENDPOINT": "http://[::1]:4318/v1/traces"},
+        "otel_endpoint",
+        "http://[::1]:4318/v1/traces",
+    ),
+    "metrics": ({"SAUMA_METRICS_PORT": "9464"}, "metrics_port", 9464),
+    "two security servers, each in its one spelling": (
+        {"SAUMA_XROAD_SECURITY_SERVER": "::ffff:10.0.0.5, 2001:0db8:0::5"},
+        "xroad_security_servers",
+        ("10.0.0.5", "2001:db8::5"),
+    ),
     "production, complete": (PRODUCTION, "environment", settings.Environment.PRODUCTION),
 }
 
@@ -96,6 +148,13 @@ GOOD = {
 def test_accepted(name: str) -> None:
     told, member, expected = GOOD[name]
     assert getattr(settings.from_environment(told), member) == expected
+
+
+def test_a_terminal_is_told_less_than_a_log_unless_it_asks() -> None:
+    quiet = settings.LogLevel.WARNING
+    assert settings.from_environment({}, log_level=quiet).log_level is quiet
+    told = settings.from_environment({"SAUMA_LOG_LEVEL": "info"}, log_level=quiet)
+    assert told.log_level is settings.LogLevel.INFO
 
 
 def test_the_database_that_was_started_replaces_only_the_database() -> None:

@@ -55,7 +55,9 @@ class Wire:
                 got.status,
                 headers=got.getheaders(),
                 content=got.read(),
-                request=httpx.Request(sent.method, self._live.url + urlsplit(sent.target).path),
+                request=httpx.Request(
+                    sent.method, self._live.url + urlsplit(sent.target).path, extensions={"target": sent.target.encode()}
+                ),
             )
         finally:
             connection.close()

@@ -3,17 +3,16 @@
 import asyncio
 import contextlib
 import datetime as dt
+import errno
 import gc
 import logging
 import os
-import signal
 import socket
 import time
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from types import FrameType
 
 import msgspec
 import uvicorn
@@ -29,9 +28,9 @@ from sauma.core.people import Environment
 from sauma.exchange.ports import World
 from sauma.exchange.tokens import Register, TokenDecision, TokenRequest, issue
 from sauma.oauth.jose import SigningKey
-from sauma.oauth.keys import key_set, load_or_create_key, resource_metadata, server_metadata
+from sauma.oauth.keys import IssuerKeyError, key_set, load_or_create_key, resource_metadata, server_metadata
 from sauma.oauth.reasons import Reason
-from sauma.oauth.resource import Challenge, ProtectedRequest, Trust, authenticate, challenge
+from sauma.oauth.resource import Challenge, Memory, ProtectedRequest, Trust, authenticate, challenge
 from sauma.oauth.server import AuthorizationServer, Issuer
 from sauma.settings import EX_CONFIG, Settings
 from sauma.store.inspection import PostgresInspection
@@ -49,6 +48,9 @@ from sauma.web.context import Challenged, Credentials, Edge
 from sauma.web.edge import application
 from sauma.web.logs import configure, get_log
 from sauma.web.protocol import BoundedProtocol
+from sauma.web.running import FINISH_SECONDS, Server, allow_connections, in_workers
+from sauma.web.telemetry.watch import Wanted, Watch
+from sauma.web.traffic import Shared, Traffic
 
 VERSION = "0.1.0"
 HOUSEKEEPING_SECONDS = 6 * 3600
@@ -68,6 +70,7 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
     world: World
     register: PostgresRegister
     receipt_key: dict[str, str]
+    connections: Callable[[], tuple[int, int]]
 
 
 def now() -> dt.datetime:
@@ -97,11 +100,11 @@ async def open_running(settings: Settings, *, aead: AeadFactory = aes_gcm) -> As
     if settings.database_url is None:
         line = "SAUMA_DATABASE_URL: no database; fix: name one, or use ./sauma"
         raise StartRefused(line, exit_code=EX_CONFIG)
-    vault = LocalVault(_keyring(settings), random=os.urandom, aead=aead)
+    vault = LocalVault(open_keyring(settings), random=os.urandom, aead=aead)
     areas, catalogue = load_areas(), load()
     pool = await open_pool(settings.database_url, size=settings.pool_size)
+    database = Database(pool, dsn=settings.database_url, clock=now, new_id=new_id)
     try:
-        database = Database(pool, dsn=settings.database_url, clock=now, new_id=new_id)
         register = PostgresRegister(database)
         await register.keep_house()
         counties = await register.counties()
@@ -122,15 +125,20 @@ async def open_running(settings: Settings, *, aead: AeadFactory = aes_gcm) -> As
             clock=now,
             entropy=os.urandom,
         )
-        yield Running(world=world, register=register, receipt_key=vault.receipts.public_jwk())
+        yield Running(
+            world=world,
+            register=register,
+            receipt_key=vault.receipts.public_jwk(),
+            connections=database.connections,
+        )
     finally:
-        await pool.close()
+        await database.close()
 
 
 def edge_over(settings: Settings, running: Running) -> Edge:
     """The edge's parts: who is believed, who issues, what is published."""
     url = settings.public_url
-    key = load_or_create_key(_home(settings) / "issuer.jwk")
+    key = issuer_key(settings)
     trust = Trust(
         issuers={url: (key.public,)},
         resource=url,
@@ -139,8 +147,10 @@ def edge_over(settings: Settings, running: Running) -> Edge:
     authority = AuthorizationServer(Issuer(url=url, token_endpoint=f"{url}/oauth/token", resource=url, key=key))
     register = Register(running.world, running.register)
 
+    memory = Memory()
+
     def admit(credentials: Credentials) -> Caller:
-        return _admit(credentials, trust)
+        return _admit(credentials, trust, memory)
 
     async def issue_token(request: TokenRequest) -> TokenDecision:
         token_id = new_id().hex + os.urandom(8).hex()
@@ -153,8 +163,15 @@ def edge_over(settings: Settings, running: Running) -> Edge:
         issue_token=issue_token,
         documents=_documents(url, key, running),
         public_url=url,
+        security_servers=frozenset(settings.xroad_security_servers),
         problem_texts=load_problem_texts(),
-        ready=running.register.ready,
+        ready=Shared(running.register.ready, clock=time.monotonic),
+        traffic=Traffic(
+            limit=-(-settings.rate_limit // settings.workers),
+            at_once=settings.max_in_flight,
+            clock=time.monotonic,
+            carriers=frozenset(settings.xroad_security_servers),
+        ),
         version=VERSION,
     )
 
@@ -164,56 +181,55 @@ def application_over(settings: Settings, running: Running) -> ASGIApp:
     return application(edge_over(settings, running), log=get_log(), new_id=new_id)
 
 
-def serve(settings: Settings, *, listening: socket.socket) -> int:
+def serve(settings: Settings, *, listening: socket.socket, exposing: socket.socket | None = None) -> int:
     """Serve on a socket that listens until told to stop; several workers share it.
 
-    Returns the exit code.
+    Metrics are counted where there is a second socket to read them at, `exposing`. Returns the exit code.
+
+    Raises:
+        StartRefused: spans are asked for and cannot be made.
     """
     harden_process()
+    allow_connections()
     configure(getattr(logging, settings.log_level.name))
-    if settings.workers == 1:
-        uvloop.run(_serve(settings, listening))
-        return 0
-    return _serve_with_workers(settings, listening)
 
+    wanted = Wanted(
+        version=VERSION,
+        workers=settings.workers,
+        exposing=exposing,
+        folder=settings.home / f"metrics-{settings.metrics_port}",
+        endpoint=settings.otel_endpoint,
+    )
+    watch = Watch(wanted, environment=os.environ)
 
-def _serve_with_workers(settings: Settings, listening: socket.socket) -> int:
-    """Workers that accept on one socket; a signal to the parent ends them all, and it returns after the last."""
-    workers: list[int] = []
-    told: list[int] = []
-    for _ in range(settings.workers):
-        worker = os.fork()
-        if worker == 0:
-            with contextlib.suppress(KeyboardInterrupt, SystemExit):  # uvicorn's last word; the parent's is enough
-                uvloop.run(_serve(settings, listening))
-            os._exit(0)
-        workers.append(worker)
+    def work() -> bool:
+        return uvloop.run(_serve(settings, listening, watch))
 
-    def forward(number: int, _: FrameType | None) -> None:
-        told.append(number)
-        for worker in workers:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(worker, number)
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, forward)
-    for worker in workers:
-        os.waitpid(worker, 0)
-    if signal.SIGINT in told:
+    if settings.workers > 1:
+        return in_workers(settings.workers, work, listening=listening, beside=watch.beside)
+    if work():
         raise KeyboardInterrupt
     return 0
 
 
-async def _serve(settings: Settings, listening: socket.socket) -> None:
-    async with open_running(settings) as running:
+async def _serve(settings: Settings, listening: socket.socket, watch: Watch) -> bool:
+    """Serve until told to stop; whether it was Ctrl-C that told."""
+    async with (
+        open_running(settings) as running,
+        watch.over(running.connections, epoch=time.time_ns) as watchers,
+    ):
+        edge = edge_over(settings, running)
         config = uvicorn.Config(
-            application_over(settings, running),
+            application(edge, log=get_log(), new_id=new_id, watchers=watchers),
             http=BoundedProtocol,
+            ws="none",
             lifespan="off",
             log_config=None,
             access_log=False,
             server_header=False,
+            proxy_headers=False,  # who the peer is, the connection says: X-Forwarded-For could name a security server
             timeout_keep_alive=15,
+            timeout_graceful_shutdown=FINISH_SECONDS,
         )
         gc.collect()
         gc.freeze()
@@ -226,10 +242,13 @@ async def _serve(settings: Settings, listening: socket.socket) -> None:
             workers=settings.workers,
         )
         house = asyncio.create_task(_keep_house(running.register))
+        server = Server(config, traffic=edge.traffic, linger=settings.drain_seconds)
         try:
-            await uvicorn.Server(config).serve(sockets=[listening])
+            await server.serve(sockets=[listening])
         finally:
             house.cancel()
+    get_log().info("server-stopped", version=VERSION, environment=settings.environment.value)
+    return server.interrupted
 
 
 async def _keep_house(register: PostgresRegister) -> None:
@@ -240,7 +259,7 @@ async def _keep_house(register: PostgresRegister) -> None:
             await register.keep_house()
 
 
-def _admit(credentials: Credentials, trust: Trust) -> Caller:
+def _admit(credentials: Credentials, trust: Trust, memory: Memory) -> Caller:
     request = ProtectedRequest(
         method=credentials.method,
         raw_path=credentials.raw_path,
@@ -248,7 +267,7 @@ def _admit(credentials: Credentials, trust: Trust) -> Caller:
         authorizations=credentials.authorizations,
         proofs=credentials.proofs,
     )
-    token = authenticate(request, trust, now=int(time.time()))
+    token = authenticate(request, trust, now=int(time.time()), memory=memory)
     if isinstance(token, Challenge):
         raise _challenged(token)
     return Caller(
@@ -258,6 +277,7 @@ def _admit(credentials: Credentials, trust: Trust) -> Caller:
         assertion_digest=token.assertion_digest,
         claims=token.claims,
         officer=token.officer,
+        passage=credentials.passage,
     )
 
 
@@ -274,17 +294,63 @@ def _documents(url: str, key: SigningKey, running: Running) -> dict[str, bytes]:
     }
 
 
-def _keyring(settings: Settings) -> Keyring:
-    """The key ring; made at first start where nothing but a trial can be lost."""
-    path = settings.keyring or _home(settings) / "keyring.json"
+def keyring_place(settings: Settings) -> Path:
+    """Where the key ring lies, there or not."""
+    return settings.keyring or settings.home / "keyring.json"
+
+
+def issuer_key_place(settings: Settings) -> Path:
+    """Where the key that signs tokens lies, there or not."""
+    return settings.home / "issuer.jwk"
+
+
+def open_keyring(settings: Settings) -> Keyring:
+    """The key ring; made at first start where nothing but a trial can be lost.
+
+    Raises:
+        StartRefused: it cannot be used, or cannot be made.
+    """
+    path = keyring_place(settings)
     if path.exists() or settings.environment.value == Environment.PRODUCTION.value:
         return load_keyring(path)
+    with _writable_home(settings):
+        try:
+            return create_keyring(path, now(), os.urandom)
+        except FileExistsError:
+            return load_keyring(path)
+
+
+def make_keyring(path: Path) -> None:
+    """A new key ring where there is none.
+
+    Raises:
+        FileExistsError: there is a file; it is never overwritten.
+        OSError: it cannot be written.
+    """
+    create_keyring(path, now(), os.urandom)
+
+
+def issuer_key(settings: Settings) -> SigningKey:
+    """The key that signs tokens, made at first start: its loss costs callers one token, not data.
+
+    Raises:
+        StartRefused: it cannot be used, or cannot be made.
+    """
     try:
-        return create_keyring(path, now(), os.urandom)
-    except FileExistsError:
-        return load_keyring(path)
+        with _writable_home(settings):
+            return load_or_create_key(issuer_key_place(settings))
+    except IssuerKeyError as fault:
+        line = f"SAUMA_HOME: issuer.jwk: {fault}; fix: correct it, or remove it and a new one is made"
+        raise StartRefused(line, exit_code=EX_CONFIG) from None
 
 
-def _home(settings: Settings) -> Path:
-    settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return settings.home
+@contextlib.contextmanager
+def _writable_home(settings: Settings) -> Iterator[None]:
+    """A home that is there, and one line where this user cannot write to it or its disk is full."""
+    try:
+        settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        yield
+    except OSError as fault:
+        name = errno.errorcode.get(fault.errno or 0, "OSError")
+        line = f"SAUMA_HOME: cannot be written to ({name}); fix: a directory of this user's, on a disk with room"
+        raise StartRefused(line, exit_code=EX_CONFIG) from None

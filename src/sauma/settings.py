@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import msgspec
 
@@ -48,11 +48,25 @@ FIXES = {
     "SAUMA_WORKERS": "not a number of workers; fix: a number from 1 to 64",
     "SAUMA_KEYRING": "not a file; fix: name the keyring file",
     "SAUMA_POOL_SIZE": "not a number of connections; fix: a number from 1 to 100",
+    "SAUMA_RATE_LIMIT": "not a number of requests a minute; fix: a number from 1 to 999999, or 0 for no limit",
+    "SAUMA_MAX_IN_FLIGHT": "not a number of requests at once; fix: a number from 1 to 10000",
+    "SAUMA_DRAIN_SECONDS": "not a number of seconds; fix: a number from 0 to 300",
+    "SAUMA_XROAD_SECURITY_SERVER": "not addresses of X-Road security servers; fix: IP addresses, a comma between them",
+    "SAUMA_METRICS_HOST": "not an address to read metrics at; fix: an IP address, 127.0.0.1 for this machine only",
+    "SAUMA_METRICS_PORT": "not a port; fix: a number from 1 to 65535, another than SAUMA_PORT, or unset it",
+    "SAUMA_OTEL_ENDPOINT": "not an OTLP/HTTP address; fix: https://host/v1/traces (http on loopback only), or unset it",
     "SAUMA_LOG_LEVEL": "not a known level; fix: debug, info, warning or error",
 }
 """Every key there is, with what is said when its value is not one it can have."""
 
+TO_SERVE = ("SAUMA_DATABASE_URL", "SAUMA_PUBLIC_URL", "SAUMA_KEYRING")
+"""What serving in production has no default for."""
+
+TO_MIGRATE = ("SAUMA_MIGRATE_DATABASE_URL",)
+"""The same for migrating: the migrator is given neither the key ring nor the server's password."""
+
 _CHECKOUT = Path(__file__).parents[2]
+_VERIFIED = {"verify-ca", "verify-full"}
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,22 +83,31 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     workers: int
     keyring: Path | None
     pool_size: int
+    rate_limit: int
+    max_in_flight: int
+    drain_seconds: int
+    xroad_security_servers: tuple[str, ...]
+    metrics_host: str
+    metrics_port: int | None
+    otel_endpoint: str | None
     log_level: LogLevel
 
     def __repr__(self) -> str:
         return f"Settings(environment={self.environment.value!r})"
 
 
-def read() -> Settings:
-    """The settings of this process.
+def read(*, needed: tuple[str, ...] = TO_SERVE, log_level: LogLevel = LogLevel.INFO) -> Settings:
+    """The settings of this process; `log_level` is the one it has when it was told none.
 
     Raises:
         StartRefused: as `from_environment`.
     """
-    return from_environment(os.environ)
+    return from_environment(os.environ, needed=needed, log_level=log_level)
 
 
-def from_environment(mapping: Mapping[str, str]) -> Settings:
+def from_environment(
+    mapping: Mapping[str, str], *, needed: tuple[str, ...] = TO_SERVE, log_level: LogLevel = LogLevel.INFO
+) -> Settings:
     """Settings from the `SAUMA_` keys of a mapping; other keys are ignored, an absent one has its default.
 
     Raises:
@@ -93,8 +116,10 @@ def from_environment(mapping: Mapping[str, str]) -> Settings:
     for key in sorted(mapping):
         if key.startswith("SAUMA_") and key not in FIXES:
             raise _unknown(key)
+    environment = _value(mapping, "SAUMA_ENV", Environment, Environment.DEVELOPMENT)
+    in_production = environment is Environment.PRODUCTION
     settings = Settings(
-        environment=_value(mapping, "SAUMA_ENV", Environment, Environment.DEVELOPMENT),
+        environment=environment,
         home=_value(mapping, "SAUMA_HOME", _home, _default_home()),
         database_url=_value(mapping, "SAUMA_DATABASE_URL", _database, None),
         migrate_database_url=_value(mapping, "SAUMA_MIGRATE_DATABASE_URL", _database, None),
@@ -105,10 +130,17 @@ def from_environment(mapping: Mapping[str, str]) -> Settings:
         workers=_value(mapping, "SAUMA_WORKERS", _number(1, 64), 1),
         keyring=_value(mapping, "SAUMA_KEYRING", _file, None),
         pool_size=_value(mapping, "SAUMA_POOL_SIZE", _number(1, 100), 10),
-        log_level=_value(mapping, "SAUMA_LOG_LEVEL", LogLevel, LogLevel.INFO),
+        rate_limit=_value(mapping, "SAUMA_RATE_LIMIT", _number(0, 999_999), 6000),
+        max_in_flight=_value(mapping, "SAUMA_MAX_IN_FLIGHT", _number(1, 10_000), 256),
+        drain_seconds=_value(mapping, "SAUMA_DRAIN_SECONDS", _number(0, 300), 5 if in_production else 0),
+        xroad_security_servers=_value(mapping, "SAUMA_XROAD_SECURITY_SERVER", _peers, ()),
+        metrics_host=_value(mapping, "SAUMA_METRICS_HOST", _address, "127.0.0.1"),
+        metrics_port=_value(mapping, "SAUMA_METRICS_PORT", _number(1, 65535), None),
+        otel_endpoint=_value(mapping, "SAUMA_OTEL_ENDPOINT", _endpoint, None),
+        log_level=_value(mapping, "SAUMA_LOG_LEVEL", LogLevel, log_level),
     )
-    if settings.environment is Environment.PRODUCTION:
-        _refuse_unfit_for_production(mapping)
+    if in_production:
+        _refuse_unfit_for_production(mapping, needed)
     return settings
 
 
@@ -126,15 +158,19 @@ def _unknown(key: str) -> StartRefused:
     return StartRefused(f"{key}: not a setting of Sauma; fix: {fix}", exit_code=EX_CONFIG)
 
 
-def _refuse_unfit_for_production(mapping: Mapping[str, str]) -> None:
+def _refuse_unfit_for_production(mapping: Mapping[str, str], needed: tuple[str, ...]) -> None:
     """In production nothing that matters has a default, and the embedded PostgreSQL is not for real people's cases."""
-    for key in ("SAUMA_DATABASE_URL", "SAUMA_PUBLIC_URL", "SAUMA_KEYRING"):
+    for key in needed:
         if key not in mapping:
             line = f"{key}: missing, and production has no default for it; fix: set it"
             raise StartRefused(line, exit_code=EX_CONFIG)
     if "SAUMA_PG_BIN" in mapping:
         line = "SAUMA_PG_BIN: the embedded PostgreSQL is refused in production; fix: unset it"
         raise StartRefused(line, exit_code=EX_CONFIG)
+    for key in ("SAUMA_DATABASE_URL", "SAUMA_MIGRATE_DATABASE_URL"):
+        if key in mapping and not _private(mapping[key]):
+            line = f"{key}: plaintext to another machine; fix: add sslmode=verify-full and sslrootcert to the address"
+            raise StartRefused(line, exit_code=EX_CONFIG)
 
 
 def _value(mapping: Mapping[str, str], key: str, check: Callable[[str], T], default: T) -> T:
@@ -143,7 +179,7 @@ def _value(mapping: Mapping[str, str], key: str, check: Callable[[str], T], defa
         return default
     try:
         return check(text)
-    except ValueError:
+    except (ValueError, OSError):
         line = f"{key}: {FIXES[key]}"
         raise StartRefused(line, exit_code=EX_CONFIG) from None
 
@@ -181,6 +217,16 @@ def _database(text: str) -> str:
     return text
 
 
+def _private(text: str) -> bool:
+    """Whether nobody between can read or alter: a socket or loopback of this machine, or a verified TLS server."""
+    parts = urlsplit(text)
+    query = parse_qs(parts.query)
+    named = parts.netloc.rpartition("@")[2] or query.get("host", [""])[-1]
+    hosts = (unquote(host).partition("]")[0] if "[" in host else unquote(host) for host in named.split(","))
+    near = re.compile(r"/.*|(localhost|127\.[0-9.]+)(:[0-9]+)?|\[::1|")
+    return query.get("sslmode", [""])[-1] in _VERIFIED or all(near.fullmatch(host) for host in hosts)
+
+
 def _origin(text: str) -> str:
     parts = urlsplit(text)
     port = "" if parts.port is None else f":{parts.port}"
@@ -191,8 +237,24 @@ def _origin(text: str) -> str:
     return text
 
 
+def _endpoint(text: str) -> str:
+    """Where spans are sent: over TLS or on this machine, with no password in it."""
+    parts = urlsplit(text)
+    _require(parts.username is None and not parts.query and not parts.fragment and parts.path.startswith("/"))
+    _require(re.fullmatch("[A-Za-z0-9/._~-]+", parts.path))
+    _origin(text.removesuffix(parts.path))
+    return text
+
+
 def _address(text: str) -> str:
     return str(ipaddress.ip_address(text))
+
+
+def _peers(text: str) -> tuple[str, ...]:
+    """Addresses a connection can come from: one each, no networks."""
+    addresses = [ipaddress.ip_address(part.strip(" ")) for part in text.split(",")]
+    _require(not any(address.is_unspecified or address.is_multicast for address in addresses))
+    return tuple(str(getattr(address, "ipv4_mapped", None) or address) for address in addresses)
 
 
 def _number(low: int, high: int) -> Callable[[str], int]:

@@ -258,10 +258,10 @@ LEFT = "select (select count(*) from pg_locks where locktype = 'advisory' and pi
 
 async def test_no_setting_or_lock_stays_on_a_pooled_connection(scene: Scene) -> None:
     """Every kind of answer once, then each connection of the product's own pool is looked at."""
-    pool = scene.world.ledger._database.pool
+    database = scene.world.ledger._database
     case, key = await scene.case(), uuid.uuid4().hex
-    async with pool.acquire() as connection:
-        fresh = dict(await connection.fetch(SETTINGS))
+    async with database.hold() as held:
+        fresh = dict(await held.connection.fetch(SETTINGS))
     deposit = scene.deposit(case.person, "decisions", DECIDED)
     await asyncio.gather(*(scene.disclose(case) for _ in range(30)))
     await put_record(scene.world, scene.call("kela", key), deposit, WORKER)
@@ -273,16 +273,16 @@ async def test_no_setting_or_lock_stays_on_a_pooled_connection(scene: Scene) -> 
     await scene.disclose(case, caller=replayed.caller)
     with pytest.raises(ProofReplayed):
         await scene.disclose(case, caller=replayed.caller)
-    held = [await pool.acquire() for _ in range(pool.get_size())]
-    assert len(held) > 3
+    everyone = [await database.take() for _ in range(database.connections()[1])]
+    assert len(everyone) > 3
     try:
-        for connection in held:
-            assert dict(await connection.fetch(SETTINGS)) == fresh
-            assert await connection.fetchval(LEFT) == 0
-            assert await connection.fetchval("show synchronous_commit") == "on"
+        for held in everyone:
+            assert dict(await held.connection.fetch(SETTINGS)) == fresh
+            assert await held.connection.fetchval(LEFT) == 0
+            assert await held.connection.fetchval("show synchronous_commit") == "on"
     finally:
-        for connection in held:
-            await pool.release(connection)
+        for held in everyone:
+            await database.give(held, clean=True)
 
 
 async def test_the_look_would_see_a_setting_that_stayed(scene: Scene) -> None:

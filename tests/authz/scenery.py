@@ -100,7 +100,8 @@ class Scenery:
         if operation.resource:
             return self._record_call(operation, owner, fresh=fresh)
         if operation.open:
-            return _OPEN.get(operation.id, operation.path), {"data": {}} if operation.method == "POST" else {}, {}
+            path = _OPEN.get(operation.id, operation.path.replace("{wellKnown}", ".well-known"))
+            return path, {"data": {}} if operation.method == "POST" else {}, {}
         body, headers = _BODIES.get(operation.id, lambda _: {})(self), {}
         path = operation.path.replace("{resource}", "recoveries")
         if "{caseReference}" in path:

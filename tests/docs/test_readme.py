@@ -1,4 +1,4 @@
-"""The README says what is: its commands, its settings, its walk-through, its limits."""
+"""The README says what is: its commands, its walk-through, its limits; docs/settings.md every setting."""
 
 import json
 import os
@@ -48,7 +48,8 @@ def test_the_command_help_is_the_commands_own(tmp_path: pathlib.Path) -> None:
 
 
 def test_the_settings_are_those_there_are_with_their_defaults() -> None:
-    rows = {row[0].strip("`"): row[1] for row in pages.table(TEXT, "key")}
+    text = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
+    rows = {row[0].strip("`"): row[1] for row in pages.table(text, "key")}
     assert list(rows) == list(settings.FIXES)
     found = settings.from_environment({})
     defaults = {
@@ -59,6 +60,9 @@ def test_the_settings_are_those_there_are_with_their_defaults() -> None:
         "SAUMA_PORT": str(found.port),
         "SAUMA_WORKERS": str(found.workers),
         "SAUMA_POOL_SIZE": str(found.pool_size),
+        "SAUMA_RATE_LIMIT": str(found.rate_limit),
+        "SAUMA_MAX_IN_FLIGHT": str(found.max_in_flight),
+        "SAUMA_METRICS_HOST": found.metrics_host,
         "SAUMA_LOG_LEVEL": found.log_level.value,
     }
     assert {key: rows[key].strip("`") for key in defaults} == defaults

@@ -11,17 +11,16 @@ import pytest
 
 from asks import AUDITOR, CLERK, RUN, WORKER, audit_body, now_text, record_body
 from live import Live
-from sauma.catalogue.loader import load
+from sauma.cli.contract import described
 from sauma.core.problems import STATUS
 from sauma.web.answers import ANSWERS
-from sauma.web.edge import ROUTES
-from sauma.web.openapi import openapi_document
+from sauma.web.problems import CredentialsProblem, Problem
 from sauma.web.published import OAuthError
 from sauma.web.routes.tokens import TokenForm
 
 
 def token_request(live: Live) -> httpx.Request:
-    flow = live.system("pirha", "case:read", officer=WORKER).auth._fetch_token()
+    flow = live.system("pirha", "case:read", officer=WORKER).auth._fetch_token(httpx.Request("GET", live.url))
     return next(flow)
 
 
@@ -39,10 +38,12 @@ def differs(raw: bytes, kind: type[msgspec.Struct]) -> Any:
 def opened(live: Live) -> Iterator[tuple[str, httpx.Response]]:
     paths = {
         "show_status": "/v1/status",
+        "show_serving": "/status",
         "show_live": "/health/live",
         "show_ready": "/health/ready",
         "list_purposes": "/v1/purposes",
         "show_problem": "/v1/problems/matter-missing",
+        "show_description": "/openapi.json",
         "show_authorization_server": "/.well-known/oauth-authorization-server",
         "show_protected_resource": "/.well-known/oauth-protected-resource",
         "show_keys": "/.well-known/jwks.json",
@@ -122,11 +123,19 @@ def test_a_member_nobody_described_would_be_noticed(live: Live) -> None:
 
 def test_a_refused_caller_is_told_as_described(live: Live) -> None:
     bare = httpx.get(f"{live.url}/v1/disclosures")
-    assert (bare.status_code, bare.json()) == (401, {})
+    assert (bare.status_code, bare.headers["content-type"]) == (401, "application/problem+json")
+    assert "error" not in bare.json()
     refused = httpx.post(f"{live.url}/oauth/token", data={"grant_type": "client_credentials"})
     assert (refused.status_code, refused.json()["error"]) == (400, "invalid_client")
-    for answer in (bare, refused):
-        assert differs(answer.content, OAuthError) is None
+    assert differs(refused.content, OAuthError) is None
+    token = {"Authorization": "DPoP nothing", "DPoP": "nothing"}
+    forged = httpx.get(f"{live.url}/v1/disclosures", headers=token)
+    assert forged.json()["error"] == "invalid_token"
+    for answer in (bare, forged):
+        assert differs(answer.content, CredentialsProblem) is None
+    twice = httpx.get(f"{live.url}/v1/disclosures", headers=[("Authorization", "DPoP a"), ("Authorization", "DPoP b")])
+    assert (twice.status_code, twice.json()["code"], twice.json()["error"]) == (400, "invalid-value", "invalid_request")
+    assert differs(twice.content, Problem) is None
 
 
 def test_the_form_of_our_own_client_is_as_described(live: Live) -> None:
@@ -150,7 +159,7 @@ def test_the_catalogue_says_what_is_served_today(live: Live) -> None:
 
 def test_a_released_field_that_comes_back_in_no_record_is_explained(live: Live) -> None:
     """Every R field of the main purpose is some resource's member, already held, or said by the server itself."""
-    document = openapi_document(ROUTES, version="0", catalogue=load())
+    document = described()
     members = {
         schema.get("x-sauma-field")
         for component in document["components"]["schemas"].values()

@@ -1,5 +1,6 @@
 """One passing baseline; every row of the tables changes one thing of it."""
 
+import functools
 import hashlib
 import json
 from typing import Any
@@ -12,7 +13,7 @@ from joserfc.jws import JWSRegistry
 from sauma.exchange.tokens import ClientState, KnownClient, TokenDecision, TokenRequest
 from sauma.oauth.jose import SigningKey, encode
 from sauma.oauth.keys import create_key
-from sauma.oauth.resource import Challenge, ProtectedRequest, Trust, VerifiedToken, authenticate
+from sauma.oauth.resource import Challenge, Memory, ProtectedRequest, Trust, VerifiedToken, authenticate
 from sauma.oauth.server import Issuer, decide_token
 
 URL = "https://sauma.example"
@@ -100,7 +101,24 @@ class Baseline:
             "authorizations": (f"DPoP {token}",),
             "proofs": (self.proof(token=token),),
         }
-        return authenticate(ProtectedRequest(**merged(request, changes)), self.trust(), now=NOW)
+        judged = ProtectedRequest(**merged(request, changes))
+        verdict = authenticate(judged, self.trust(), now=NOW)
+        # a server that has just let the baseline in judges no differently, and no differently the second time
+        for _ in range(2):
+            assert authenticate(judged, self.trust(), now=NOW, memory=self.warm) == verdict
+        return verdict
+
+    @functools.cached_property
+    def warm(self) -> Memory:
+        """The memory of a server that has let the baseline call in."""
+        memory = Memory()
+        proof = self.proof(members={"jti": "proof-of-the-warm-server"})
+        request = ProtectedRequest(
+            method="PUT", raw_path="/v1/matters/A-1", authorizations=(f"DPoP {self.token()}",), proofs=(proof,)
+        )
+        assert isinstance(authenticate(request, self.trust(), now=NOW, memory=memory), VerifiedToken)
+        assert len(memory.tokens) == len(memory.headers) == 1
+        return memory
 
     def trust(self) -> Trust:
         issuers = {URL: (ISSUER_KEY.public,), "https://other.example": (OTHER_ISSUER_KEY.public,)}

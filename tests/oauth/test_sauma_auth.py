@@ -166,8 +166,19 @@ def test_each_kind_of_client_key_works(baseline: Any, algorithm: str) -> None:
         assert http.get("/v1/disclosures").status_code == 200
 
 
-def test_behind_a_gateway_the_public_url_is_what_is_signed(baseline: Any) -> None:
-    server = Server(baseline)
-    auth = SaumaAuth(access(baseline, public_url=baseline.url), clock=lambda: baseline.now)
-    with httpx.Client(transport=httpx.MockTransport(server), auth=auth) as http:
-        assert http.get("https://gateway.internal:8443/v1/disclosures").status_code == 200
+@pytest.mark.parametrize("in_front", ["", "/r1/FI/GOV/0246246-0/sauma/api"])
+def test_behind_a_gateway_the_issuer_is_what_is_signed_for(baseline: Any, in_front: str) -> None:
+    server, called = Server(baseline), list[tuple[str, str | None]]()
+    gateway = f"https://gateway.internal:8443{in_front}"
+
+    def rewritten(request: httpx.Request) -> httpx.Response:
+        called.append((str(request.url), request.headers.get("X-Road-Client")))
+        path = request.url.path.removeprefix(in_front)
+        return server(
+            httpx.Request(request.method, f"{baseline.url}{path}", headers=request.headers, content=request.content)
+        )
+
+    auth = SaumaAuth(access(baseline, gateway=gateway), clock=lambda: baseline.now)
+    with httpx.Client(transport=httpx.MockTransport(rewritten), auth=auth) as http:
+        assert http.get(f"{gateway}/v1/disclosures", headers={"X-Road-Client": "FI/GOV/1"}).status_code == 200
+    assert called == [(f"{gateway}/oauth/token", "FI/GOV/1"), (f"{gateway}/v1/disclosures", "FI/GOV/1")]

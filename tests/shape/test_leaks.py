@@ -64,6 +64,7 @@ OPEN: dict[str, str] = {
     "oauth.server.Issuer": REGISTER,
     "web.problems.*": "codes, fixed texts and pointers: what is answered; never input",
     "app.Running": REGISTER,
+    "web.openapi.Sources": "law and fixed texts: what the description is made from",
     "web.context.*": "the edge's parts and refused credentials' fixed texts",
     "demo.*": "a synthetic Finland: nobody in it exists",
     "store.*": "files, versions and settings of the database; secrets in it are silent",

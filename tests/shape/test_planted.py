@@ -55,6 +55,8 @@ IMPORTS = {
     "joserfc-at-home": [("web/planted_jose", "joserfc.jwt")],
     "authlib-in-one-file": [("oauth/planted_authlib", "authlib.oauth2")],
     "litestar-at-edge": [("store/planted_litestar", "litestar.datastructures")],
+    "prometheus-in-one-file": [("web/planted_metric", "prometheus_client")],
+    "opentelemetry-in-one-file": [("web/planted_span", "opentelemetry.trace")],
 }
 
 # rule: (planted file below src/sauma, text)

@@ -3,14 +3,21 @@
 import io
 import json
 import logging
+import pathlib
 import uuid
 from collections.abc import Iterator
 
+import httpx
+import jsonschema
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sauma.web.logs import EVENTS, configure, duration_class, error_origin, get_log, verify_line
+from docs import pages
+from live import Live
+from sauma.web import logs
+from sauma.web.logs import EVENTS, configure, duration_class, error_origin, get_log, log_schema, trace_id, verify_line
+from watched import Watched
 
 HETU = "010594Y9032"
 MARKER = "Marker7"
@@ -28,13 +35,20 @@ def stream() -> Iterator[io.BytesIO]:
 def lines(stream: io.BytesIO) -> list[dict[str, object]]:
     found = stream.getvalue().splitlines()
     assert all(verify_line(line) for line in found)
+    assert all(VALID.is_valid(json.loads(line)) for line in found)
     return [json.loads(line) for line in found]
+
+
+ROOT = pathlib.Path(__file__).parents[2]
+SCHEMA = json.loads((ROOT / "schemas" / "log-line.json").read_bytes())
+VALID = jsonschema.Draft202012Validator(SCHEMA)
 
 
 def test_a_finished_request(stream: io.BytesIO) -> None:
     get_log().info(
         "request-finished",
         requestId=ID,
+        traceId=ID.hex,
         route="/v1/matters/{caseReference}",
         method="PUT",
         status=201,
@@ -49,6 +63,7 @@ def test_a_finished_request(stream: io.BytesIO) -> None:
         "event": "request-finished",
         "level": "info",
         "requestId": str(ID),
+        "traceId": ID.hex,
         "route": "/v1/matters/{caseReference}",
         "method": "PUT",
         "status": 201,
@@ -82,8 +97,11 @@ WITHHELD = {
     "a final line feed": ("request-finished", "code", "ok\n"),
     "text for a number": ("request-finished", "status", MARKER),
     "a number too large to be a status": ("request-finished", "status", 10_000_000_000),
+    "a yes for a number": ("request-finished", "status", True),
     "a list": ("request-finished", "code", [MARKER]),
     "an exception": ("request-finished", "code", ValueError(MARKER)),
+    "an identity code at the end of a trace id": ("request-finished", "traceId", "a" * 21 + "010594a9032"),
+    "a trace id of another length": ("request-finished", "traceId", "ab" * 15),
     "Finnish letters": ("request-finished", "organisation", "Ämmälä"),
 }
 
@@ -169,3 +187,61 @@ def test_nothing_below_the_level_is_written(stream: io.BytesIO) -> None:
 )
 def test_duration_classes(milliseconds: float, name: str) -> None:
     assert duration_class(milliseconds) == name
+
+
+WRONG = {
+    "an event nobody knows": {"event": "secret-told"},
+    "a key of another event": {"errorClass": "ValueError"},
+    "a key nobody knows": {"name": "Aino"},
+    "a raw path": {"route": "/v1/matters/010594Y9032"},
+    "a status in words": {"status": "fine"},
+    "a level nobody writes": {"level": "debug"},
+    "no time": {"at": None},
+    "a time of another zone": {"at": "2026-01-15T09:00:00+02:00"},
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG.values(), ids=WRONG)
+def test_the_schema_refuses(stream: io.BytesIO, wrong: dict[str, object]) -> None:
+    get_log().info("request-finished", requestId=ID, route="/v1/status", method="GET", status=200)
+    [line] = lines(stream)
+    assert VALID.is_valid(line)
+    assert not VALID.is_valid(line | wrong)
+
+
+def test_every_event_is_written_somewhere_and_every_form_is_of_a_key() -> None:
+    source = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "src").rglob("*.py"))
+    assert [event for event in EVENTS if source.count(f'"{event}"') < 2] == []  # once in the list, once where written
+    assert {key for keys in EVENTS.values() for key in keys} == logs._FORMS.keys() | logs._NUMBERS
+
+
+def test_the_page_lists_every_event_with_its_keys() -> None:
+    page = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    listed = {row[0].strip("`"): frozenset(pages.codes(row[1])) for row in pages.table(page, "event")}
+    assert listed == dict(EVENTS)
+
+
+def test_the_schema_is_the_committed_one() -> None:
+    assert {name: value for name, value in SCHEMA.items() if name != "$schema"} == log_schema()
+
+
+def test_every_line_of_a_running_server_fits(
+    live: Live, watched: Watched, journeyed: dict[str, httpx.Response]
+) -> None:
+    found = [
+        json.loads(line)
+        for log in (live.log, watched.live.log)
+        for line in log.read_bytes().splitlines()
+        if line.startswith(b"{")
+    ]
+    assert [line for line in found if not VALID.is_valid(line)] == []
+    assert {"server-started", "request-finished", "problem-answered"} <= {line["event"] for line in found}
+    answered = [line for line in found if line["event"] in {"request-finished", "problem-answered"}]
+    assert all("traceId" in line for line in answered)
+    codes = {line["code"] for line in answered if line["event"] == "request-finished" and line["status"] == 403}
+    assert {"field-not-permitted", "purpose-unknown"} <= codes
+
+
+def test_the_trace_of_a_request_that_has_none_yet() -> None:
+    assert trace_id({}) is None
+    assert trace_id({"traceparent": f"00-{'a' * 32}-{'b' * 16}-01"}) == "a" * 32

@@ -30,7 +30,9 @@ RESOURCES = (
 )
 OPERATIONS: dict[tuple[str, str], str | None] = {
     # open to all
+    ("GET", "/openapi.json"): None,
     ("GET", "/v1/status"): None,
+    ("GET", "/status"): None,
     ("GET", "/health/live"): None,
     ("GET", "/health/ready"): None,
     ("GET", "/.well-known/oauth-authorization-server"): None,
@@ -56,6 +58,8 @@ OPERATIONS: dict[tuple[str, str], str | None] = {
     **{("GET", f"/v1/{name}/{{record_id}}"): "record:write" for name in RESOURCES},
     **{("POST", f"/v1/{name}/{{record_id}}/annulment"): "record:write" for name in RESOURCES},
 }
+PAGES = {("GET", "/docs"): None, ("GET", "/docs/{file}"): None}
+"""For people with a browser; they are no operations, and the description leaves them out."""
 EITHER = {("GET", "/v1/disclosures"): "record:write", ("GET", "/v1/disclosures/{disclosure_id}"): "record:write"}
 """Operations both parties have, each with the scope of its role."""
 
@@ -71,7 +75,11 @@ def operations() -> dict[tuple[str, str], HTTPRouteHandler]:
 
 
 def test_the_routes_are_the_contracts_and_no_others() -> None:
-    assert {operation: stated_scope(route.opt) for operation, route in operations().items()} == OPERATIONS
+    assert {operation: stated_scope(route.opt) for operation, route in operations().items()} == OPERATIONS | PAGES
+
+
+def test_only_the_pages_say_that_they_are_pages() -> None:
+    assert {operation for operation, route in operations().items() if route.opt.get("page")} == PAGES.keys()
 
 
 def test_a_second_scope_is_stated_only_where_both_parties_have_the_operation() -> None:
@@ -81,11 +89,12 @@ def test_a_second_scope_is_stated_only_where_both_parties_have_the_operation() -
 def test_the_description_lists_the_same_operations_with_the_same_scopes() -> None:
     document = json.loads((pathlib.Path(__file__).parents[2] / "openapi" / "sauma.json").read_text(encoding="utf-8"))
     told = {
-        (method.upper(), path): next(iter(operation["security"]), {}).get("dpop", [None])[0]
+        (method.upper(), path): next(iter(operation["security"]), {}).get("oauth2", [None])[0]
         for path, methods in document["paths"].items()
         for method, operation in methods.items()
         if method in {"get", "put", "post", "delete", "patch"}
     }
+    told = {(method, path.replace("{wellKnown}", ".well-known")): scope for (method, path), scope in told.items()}
     assert {(method, path.lower().replace("_", "")): scope for (method, path), scope in told.items()} == {
         (method, path.lower().replace("_", "")): scope for (method, path), scope in OPERATIONS.items()
     }

@@ -16,8 +16,8 @@ through ./sauma only:
   clean              also removes .venv and .tools
 
 exit codes:
-  0 done · 1 failed · 2 not a command · 3 the schema's past is not that of these migrations · 4 migrations are pending
-  69 PostgreSQL cannot be reached or started · 75 another migrator is at work · 78 a setting is wrong · 130 Ctrl-C
+  0 done · 1 failed · 2 not a command · 3 schema drift · 4 migrations pending · 69 PostgreSQL unreachable · 70 crashed
+  75 another migrator at work · 78 a setting is wrong · 129, 130, 143 ended by a signal; docs/exit-codes.md says more
 
 Settings are SAUMA_ environment variables; a wrong one is named with its fix.
 """
@@ -47,6 +47,10 @@ def parser() -> argparse.ArgumentParser:
     migrate.add_argument("--json", action="store_true", help="answer as JSON")
     demo = command("demo", _demo, "play the main job as an outside system would")
     demo.add_argument("--json", action="store_true", help="answer as JSON")
+    doctor = command("doctor", _doctor, "look at everything a good start needs, and say what to mend; changes nothing")
+    doctor.add_argument("--json", action="store_true", help="answer as JSON")
+    keyring = command("keyring", _keyring, "make a key ring, mode 0600, where there is no file yet")
+    keyring.add_argument("file", help="where; SAUMA_KEYRING then names it")
     command("clean", _clean, "stop PostgreSQL and remove everything Sauma made")
     contract = command("contract", _contract, "the generated API description: write it, or check that it is current")
     contract.add_argument("action", choices=("write", "check"))
@@ -60,7 +64,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parser().parse_args(arguments)
     if chosen.call == _version:
         return _version(chosen)
-    from sauma.core.errors import StartRefused  # noqa: PLC0415  # pulls in nothing, but the rest of the package is not promised to
+    from sauma.core.errors import (  # noqa: PLC0415  # pulls in nothing, but the rest of the package is not promised to
+        CatalogueError,
+        StartRefused,
+        Unavailable,
+    )
 
     try:
         code = int(chosen.call(chosen))
@@ -68,6 +76,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except StartRefused as refused:
         sys.stderr.write(f"sauma: {refused.line}\n")
         return refused.exit_code
+    except Unavailable:
+        sys.stderr.write(
+            "sauma: PostgreSQL: stopped answering while Sauma started; fix: look at its log, start again\n"
+        )
+        return 69
+    except CatalogueError as fault:
+        sys.stderr.write(f"sauma: catalogue: {fault}; fix: restore the files Sauma was released with\n")
+        return 78
     except KeyboardInterrupt:
         sys.stderr.write("sauma: stopped\n")
         return 130
@@ -112,6 +128,18 @@ def _migrate(chosen: argparse.Namespace) -> int:
     if chosen.print_bootstrap:
         return schema.print_bootstrap()
     return schema.check(json=chosen.json) if chosen.check else schema.migrate(json=chosen.json)
+
+
+def _doctor(chosen: argparse.Namespace) -> int:
+    from sauma.cli import doctor  # noqa: PLC0415  # see the module's first lines
+
+    return doctor.doctor(json=chosen.json)
+
+
+def _keyring(chosen: argparse.Namespace) -> int:
+    from sauma.cli import keyring  # noqa: PLC0415  # see the module's first lines
+
+    return keyring.make(chosen.file)
 
 
 def _contract(chosen: argparse.Namespace) -> int:

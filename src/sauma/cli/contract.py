@@ -10,12 +10,25 @@ from pathlib import Path
 import msgspec
 
 from sauma.catalogue.loader import load
-from sauma.cli import VERSION, parser
-from sauma.web.edge import ROUTES
-from sauma.web.openapi import openapi_document, schema_files
+from sauma.catalogue.problems import load_problem_texts
+from sauma.cli import parser
+from sauma.oauth import resource, server
+from sauma.web.edge import API_VERSION, ROUTES
+from sauma.web.openapi import JsonObject, Sources, openapi_document, schema_files
 
 _HELP = re.compile(r"(?<=-->\n```text\n).*?(?=```\n<!-- end -->)", re.DOTALL)
 _HELP_WIDTH = 120
+
+
+def described() -> JsonObject:
+    """The OpenAPI document of this version's routes, law and texts."""
+    sources = Sources(
+        catalogue=load(),
+        problems=load_problem_texts(),
+        token_errors=server.ERROR_TEXTS,
+        credential_errors=resource.ERROR_TEXTS,
+    )
+    return openapi_document(ROUTES, version=API_VERSION, sources=sources)
 
 
 def write() -> int:
@@ -37,7 +50,7 @@ def check() -> int:
 
 
 def _generated() -> dict[Path, bytes]:
-    files = {Path("openapi", "sauma.json"): openapi_document(ROUTES, version=VERSION, catalogue=load())}
+    files = {Path("openapi", "sauma.json"): described()}
     files |= {Path("schemas", name): schema for name, schema in schema_files().items()}
     made = {
         path: msgspec.json.format(msgspec.json.encode(_dedented(content), order="sorted"), indent=2) + b"\n"

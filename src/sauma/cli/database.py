@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from types import FrameType
 
 from sauma import settings as told
-from sauma.settings import Settings
+from sauma.core.errors import StartRefused
+from sauma.settings import EX_CONFIG, Environment, Settings
 from sauma.store import embedded
 from sauma.store.bootstrap import bootstrap
-from sauma.store.session import durability
+from sauma.store.session import MIGRATOR, SERVER, durability
 
 
 def say(line: str) -> None:
@@ -21,23 +22,46 @@ def say(line: str) -> None:
 
 
 @contextlib.contextmanager
-def resolved(settings: Settings) -> Iterator[tuple[Settings, embedded.Cluster | None]]:
+def resolved(settings: Settings, *, migrating: bool = False) -> Iterator[tuple[Settings, embedded.Cluster | None]]:
     """The settings with a database that answers and is durable; an embedded server is let go at the end.
 
-    Production never comes here without `SAUMA_DATABASE_URL`: its settings are refused before.
+    Raises:
+        StartRefused: no database is named where one must be, or the one named is not to be relied on.
     """
-    if settings.database_url is not None:
-        _report(settings)
+    dsn, key = named(settings, migrating=migrating)
+    if dsn:
+        _report(dsn, key=key)
         yield settings, None
         return
+    if settings.environment is Environment.PRODUCTION or settings.migrate_database_url is not None:
+        why = "production has no default for it" if settings.migrate_database_url is None else f"{MIGRATOR} is set"
+        line = f"{key}: missing, and {why}; fix: set it"
+        raise StartRefused(line, exit_code=EX_CONFIG)
     with _ended_by_signals():
         say("starting PostgreSQL")
         with embedded.start(settings.home, binaries=settings.pg_bin) as cluster:
             asyncio.run(bootstrap(cluster))
             server, migrator = cluster.dsn("sauma_server"), cluster.dsn("sauma_migrator")
             settings = told.with_database(settings, server=server, migrator=migrator)
-            _report(settings)
+            _report(server, key=SERVER)
             yield settings, cluster
+
+
+@contextlib.contextmanager
+def joined(settings: Settings) -> Iterator[Settings]:
+    """The settings with a database to look at: nothing is made, an embedded server that stands still is started."""
+    if settings.database_url is not None:
+        yield settings
+        return
+    with _ended_by_signals(), embedded.start(settings.home, binaries=settings.pg_bin) as cluster:
+        yield told.with_database(settings, server=cluster.dsn("sauma_server"), migrator=cluster.dsn("sauma_migrator"))
+
+
+def named(settings: Settings, *, migrating: bool = False) -> tuple[str, str]:
+    """The connection string a command uses, empty where none is named, and the setting it stands in."""
+    if migrating and (settings.migrate_database_url is not None or settings.database_url is None):
+        return settings.migrate_database_url or "", MIGRATOR
+    return settings.database_url or "", SERVER
 
 
 def clean() -> int:
@@ -47,8 +71,8 @@ def clean() -> int:
     return 0
 
 
-def _report(settings: Settings) -> None:
-    found = asyncio.run(durability(settings.database_url or ""))
+def _report(dsn: str, *, key: str) -> None:
+    found = asyncio.run(durability(dsn, key=key))
     say(f"PostgreSQL {found.version}, fsync {found.fsync}, synchronous_commit {found.synchronous_commit}")
 
 

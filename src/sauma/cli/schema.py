@@ -6,23 +6,24 @@ import sys
 import msgspec
 
 from sauma import settings as told
-from sauma.cli.database import resolved, say
+from sauma.cli.database import named, resolved, say
 from sauma.core.errors import StartRefused
-from sauma.settings import EX_CONFIG, Settings
+from sauma.settings import EX_CONFIG, TO_MIGRATE, Settings
 from sauma.store import bootstrap
 from sauma.store import migrate as migrations
 
 
 def migrate(*, json: bool) -> int:
     """Apply what is pending."""
-    with resolved(told.read()) as (settings, _):
+    with resolved(told.read(needed=TO_MIGRATE), migrating=True) as (settings, _):
         return _answer("applied", bring_up_to_date(settings), json=json)
 
 
 def check(*, json: bool) -> int:
     """Say what is pending: 0 nothing, 4 something; drift is refused with 3."""
-    with resolved(told.read()) as (settings, _):
-        left = asyncio.run(migrations.pending(_url(settings), migrations=_files()))
+    with resolved(told.read(needed=()), migrating=True) as (settings, _):
+        dsn, key = named(settings, migrating=True)
+        left = asyncio.run(migrations.pending(dsn, migrations=_files(), key=key))
         return _answer("pending", left, json=json) or (migrations.EX_BEHIND if left else 0)
 
 
@@ -48,7 +49,7 @@ def refuse_when_behind(settings: Settings) -> None:
     Raises:
         StartRefused: exit 4 behind, exit 3 drift.
     """
-    left = asyncio.run(migrations.pending(_url(settings), migrations=_files()))
+    left = asyncio.run(migrations.pending(settings.database_url or "", migrations=_files()))
     if left:
         line = f"schema: {len(left)} migrations are pending; fix: sauma migrate"
         raise StartRefused(line, exit_code=migrations.EX_BEHIND)
@@ -56,10 +57,6 @@ def refuse_when_behind(settings: Settings) -> None:
 
 def _files() -> tuple[migrations.Migration, ...]:
     return migrations.read(migrations.default_folder())
-
-
-def _url(settings: Settings) -> str:
-    return settings.migrate_database_url or settings.database_url or ""
 
 
 def _answer(verb: str, found: tuple[migrations.Migration, ...], *, json: bool) -> int:

@@ -4,7 +4,8 @@
     httpx.Client(auth=auth).post("https://…/v1/case-queries", json=…)
 
 A nonce challenge is answered once with a fresh assertion and proof; a wrong own clock is corrected from the server's
-Date header; a refused token is replaced once. Behind a gateway that rewrites host or path, `public_url` is what signs.
+Date header; a refused token is replaced once. Behind X-Road, or another gateway that rewrites host and path, `gateway`
+is what is called and `issuer` what is signed for.
 """
 
 import hashlib
@@ -28,6 +29,7 @@ _ALGORITHMS = {"EC": "ES256", "OKP": "Ed25519", "RSA": "PS256"}
 _TOLERATED_SKEW = 5
 _RENEW_BEFORE = 30
 _ERROR = re.compile(r'error="([a-z_]+)"')
+_OF_EVERY_MESSAGE = ("X-Road-Client", "X-Road-Represented-Party")
 _Flow = Generator[httpx.Request, httpx.Response, None]
 
 
@@ -42,7 +44,11 @@ class AccessRefusedError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Access:
-    """What a system asks a token for: `key` is its registered private JWK, `officer` the caseworker behind it."""
+    """What a system asks a token for: `key` is its registered private JWK, `officer` the caseworker behind it.
+
+    `gateway` is the address called instead of the issuer, with the path in front of the API's own. Behind X-Road it is
+    the own security server and the service: `https://own-security-server/r1/FI/GOV/0246246-0/sauma/api`.
+    """
 
     issuer: str
     client_id: str
@@ -50,7 +56,7 @@ class Access:
     scopes: tuple[str, ...]
     organisation: str | None = None
     officer: Mapping[str, str] | None = field(default=None, repr=False)
-    public_url: str | None = None
+    gateway: str | None = None
 
 
 class SaumaAuth(httpx.Auth):
@@ -76,7 +82,7 @@ class SaumaAuth(httpx.Auth):
         """Authenticate the request; at most one more try when the server says what was wrong."""
         for tries_left in (1, 0):
             if self._token is None or self._now() > self._token_ends - _RENEW_BEFORE:
-                yield from self._fetch_token()
+                yield from self._fetch_token(request)
             token = str(self._token)
             request.headers["Authorization"] = f"DPoP {token}"
             request.headers["DPoP"] = self._proof(request.method, self._signed_url(request.url), token=token)
@@ -84,12 +90,14 @@ class SaumaAuth(httpx.Auth):
             if not (self._learned(response, door="resource") and tries_left):
                 return
 
-    def _fetch_token(self) -> _Flow:
+    def _fetch_token(self, before: httpx.Request) -> _Flow:
+        """A token for the request that waits for it, by the same way: X-Road wants to know the client every time."""
         access = self._access
-        url = f"{access.issuer.rstrip('/')}/oauth/token"
+        url = f"{(access.gateway or access.issuer).rstrip('/')}/oauth/token"
+        same = {name: before.headers[name] for name in _OF_EVERY_MESSAGE if name in before.headers}
         for tries_left in (1, 0):
-            proof = self._proof("POST", url)
-            response = yield httpx.Request("POST", url, data=self._form(), headers={"DPoP": proof})
+            proof = self._proof("POST", f"{access.issuer.rstrip('/')}/oauth/token")
+            response = yield httpx.Request("POST", url, data=self._form(), headers={**same, "DPoP": proof})
             learned = self._learned(response, door="token")
             if response.status_code == httpx.codes.OK:
                 body = response.json()
@@ -162,8 +170,10 @@ class SaumaAuth(httpx.Auth):
 
     def _signed_url(self, url: httpx.URL) -> str:
         path = url.raw_path.partition(b"?")[0].decode("ascii")
-        origin = self._access.public_url or f"{url.scheme}://{url.netloc.decode('ascii')}"
-        return origin.rstrip("/") + path
+        if self._access.gateway is None:
+            return f"{url.scheme}://{url.netloc.decode('ascii')}{path}"
+        in_front = httpx.URL(self._access.gateway).raw_path.decode("ascii").rstrip("/")
+        return self._access.issuer.rstrip("/") + path.removeprefix(in_front)
 
 
 def _import_key(jwk: Mapping[str, str]) -> ECKey | OKPKey | RSAKey:

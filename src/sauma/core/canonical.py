@@ -7,7 +7,7 @@ integers within ±(2^53-1), ASCII keys. Equal values give equal bytes and differ
 import base64
 import hashlib
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeAlias, TypeGuard
 
 import msgspec
@@ -50,7 +50,8 @@ def _is_json(value: object) -> TypeGuard[JsonValue]:
 def _check(value: object) -> None:
     match value:
         case str():
-            value.encode()
+            if not value.isascii():
+                value.encode()
         case None | bool():
             return
         case int():
@@ -58,15 +59,22 @@ def _check(value: object) -> None:
                 message = "an integer is too large for canonical bytes"
                 raise ValueError(message)
         case list() | tuple():
-            for member in value:
-                _check(member)
+            _check_each(value)
         case dict():
-            for key, member in value.items():
+            for key in value:
                 _check_key(key)
-                _check(member)
+            _check_each(value.values())
         case _:
             message = f"{type(value).__name__} has no canonical bytes"
             raise TypeError(message)
+
+
+def _check_each(members: Iterable[object]) -> None:
+    """Most are short ASCII texts and small integers, of which there is nothing to say."""
+    for member in members:
+        plain = member.isascii() if type(member) is str else type(member) is int and -_LARGEST <= member <= _LARGEST
+        if not plain:
+            _check(member)
 
 
 def _check_key(key: object) -> None:

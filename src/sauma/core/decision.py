@@ -43,17 +43,27 @@ from sauma.core.matters import (
 )
 from sauma.core.parties import Caller, Officer, OfficerKind, OrganisationKind
 from sauma.core.people import Confidential
-from sauma.core.purposes import Catalogue, Cell, Flow, Mode, Precondition, Provision, Purpose
-from sauma.core.resources import BY_FIELD_ID, REGISTRY
+from sauma.core.purposes import (
+    RESOURCE_OF,
+    SHARED,
+    Catalogue,
+    Cell,
+    Flow,
+    Mode,
+    Precondition,
+    Provision,
+    Purpose,
+    cells_of,
+    column_of,
+)
+from sauma.core.resources import REGISTRY
 
 ALREADY_HELD = "person.hetu"
 PROTECTED_PATHS = frozenset({"person.homeMunicipality", "contact.phone", "contact.address"})
 PULLS_BUILT = frozenset({"county-benefit-case", "kela-case-request"})
 SERVER_SET = ("legal.", "case.")
-SHARED = ("worker.",)
+_CLASSED = {name: tuple((s, s.sensitivity.value) for s in r.specs) for name, r in REGISTRY.items()}
 HEADERS = 51  # gathered whatever the page's size: one more than the largest page, those that stay hidden counted
-RESOURCE_OF = {s.path: r.name for r, s in BY_FIELD_ID.values() if r.deposited and not s.path.startswith(SHARED)}
-"""The one depositable resource each matrix path stands in."""
 
 
 class Reason(enum.Enum):
@@ -79,6 +89,7 @@ class Reason(enum.Enum):
     NOT_CONTROLLER = "not-controller"
     SCOPE_MISSING = "scope-missing"
     AUDIT_SESSION_MISSING = "audit-session-missing"
+    CARRIER_MISMATCH = "carrier-mismatch"
     SUBJECT_UNKNOWN = "subject-unknown"
     COUNTY_NOT_COMPETENT = "county-not-competent"
     PROHIBITED = "prohibited"
@@ -199,16 +210,17 @@ def wanted_resources(ask: Ask, catalogue: Catalogue) -> tuple[str, ...]:
     purpose = catalogue.purposes.get(ask.purpose)
     if purpose is None:
         return ()
-    asked = set(ask.fields or [p for p, cell in purpose.cells.items() if cell is Cell.RELEASED]) - {ALREADY_HELD}
-    return tuple(sorted({RESOURCE_OF[p] for p in asked if p in purpose.cells and p in RESOURCE_OF}))
+    asked = ask.fields or column_of(purpose).released
+    return tuple(
+        sorted({RESOURCE_OF[p] for p in asked if p != ALREADY_HELD and p in purpose.cells and p in RESOURCE_OF})
+    )
 
 
 def wanted_fields(ask: Ask, purpose: Purpose, flow: Flow) -> dict[str, Cell]:
     """The cells of this direction that the caller asks for and a record can hold; absent `fields` means every R."""
-    cells = _cells(purpose, flow)
-    if ask.fields is None:
-        return {path: cell for path, cell in cells.items() if cell is Cell.RELEASED}
-    return {path: cells[path] for path in ask.fields if path in cells}
+    cells = cells_of(purpose, flow)
+    asked = column_of(purpose).released if ask.fields is None else ask.fields
+    return {path: cells[path] for path in asked if path in cells}
 
 
 def _flow(purpose: Purpose, facts: Facts) -> Flow | Reason:
@@ -263,7 +275,7 @@ def _prior_information(case: _Case) -> Reason | None:
 
 
 def _fields(case: _Case) -> Reason | None:
-    cells = _cells(case.purpose, case.flow)
+    cells = cells_of(case.purpose, case.flow)
     asked = case.ask.fields or ()
     if any(path not in cells and not path.startswith(SERVER_SET) for path in asked):
         return Reason.FIELD_NOT_PERMITTED
@@ -337,7 +349,7 @@ def _permit(case: _Case, provisions: tuple[Provision, ...]) -> Permit | Refusal:
     blocked = {p.record for p in facts.prohibitions if p.record and case.flow.basis in BLOCKED_BY[p.kind]}
     oldest = _oldest(case).isoformat()[:7]
     held = [h for h in facts.headers if h.id not in blocked and (h.month is None or h.month >= oldest)]
-    wanted = [p for p in wanted_fields(ask, case.purpose, case.flow) if p != ALREADY_HELD]
+    wanted = {p: c for p, c in wanted_fields(ask, case.purpose, case.flow).items() if p != ALREADY_HELD}
     records = [r for r in (_record(h, wanted, ask.form) for h in held) if r is not None]
     if not records or facts.subject is None:
         reason = Reason.PROTECTED_PERSON if any(h.protected for h in held) else Reason.SUBJECT_UNKNOWN
@@ -360,35 +372,26 @@ def _permit(case: _Case, provisions: tuple[Provision, ...]) -> Permit | Refusal:
     )
 
 
-def _record(header: RecordHeader, wanted: list[str], form: Form) -> PermittedRecord | None:
+def _record(header: RecordHeader, wanted: dict[str, Cell], form: Form) -> PermittedRecord | None:
     """The fields of one record that may leave, protection masked; None when there are none."""
-    specs = [s for s in REGISTRY[header.resource].specs if s.path in wanted]
-    open_specs = [s for s in specs if not (header.protected and s.path in PROTECTED_PATHS)]
-    if all(s.path.startswith(SHARED) for s in open_specs):
+    masked = PROTECTED_PATHS if header.protected else frozenset[str]()
+    shown = [(s, name) for s, name in _CLASSED[header.resource] if s.path in wanted and s.path not in masked]
+    if all(spec.path.startswith(SHARED) for spec, _ in shown):
         return None
     fields: dict[str, tuple[FieldSpec, ...]] = {}
     if form is Form.VALUES:
-        for spec in open_specs:
-            fields[spec.sensitivity.value] = (*fields.get(spec.sensitivity.value, ()), spec)
+        for spec, name in shown:
+            fields[name] = (*fields.get(name, ()), spec)
     return PermittedRecord(header=header, fields=fields)
 
 
-def _withheld(case: _Case, wanted: list[str], held: list[RecordHeader]) -> tuple[Withheld, ...]:
-    cells = _cells(case.purpose, case.flow)
+def _withheld(case: _Case, wanted: dict[str, Cell], held: list[RecordHeader]) -> tuple[Withheld, ...]:
+    cells = cells_of(case.purpose, case.flow)
     why = {Cell.CONSENT: "consent-required", Cell.OPTIONAL: "not-requested"}
-    rows = [Withheld(field=p, reason=why[c]) for p, c in cells.items() if c in why and p not in wanted]
+    rows = [Withheld(field=p, reason=why[c]) for p, c in cells.items() if c is not Cell.RELEASED and p not in wanted]
     masked = {s.path for h in held if h.protected for s in REGISTRY[h.resource].specs} & PROTECTED_PATHS
     rows += [Withheld(field=path, reason="protected") for path in wanted if path in masked]
     return tuple(rows)
-
-
-def _cells(purpose: Purpose, flow: Flow) -> dict[str, Cell]:
-    """The matrix column of this direction, without rows the server sets and rows only notices carry."""
-    return {
-        path: cell
-        for path, cell in purpose.cells.items()
-        if (not flow.only or path in flow.only) and (path.startswith(SHARED) or path in RESOURCE_OF)
-    }
 
 
 def _months_back(first: dt.date, months: int) -> dt.date:

@@ -62,7 +62,11 @@ class Opened(Confidential, frozen=True, kw_only=True):
 
 
 class Disclosed(Confidential, frozen=True, kw_only=True):
-    """The only thing that can be rendered to a caller of a case query: body bytes and the receipt they rest on."""
+    """The only thing that can be rendered to a caller of a case query: body bytes and the receipt they rest on.
+
+    `fields` is how many opened fields are in it, None when nothing could be disclosed: for counting, not for callers.
+    """
 
     body: bytes
     receipt: Receipt
+    fields: int | None

@@ -15,13 +15,19 @@ class SaumaError(Exception):
 
 
 class BadRequest(SaumaError):  # noqa: N818  # named for what it is at the edge, an answer and not a fault
-    """A request that cannot be used; `code` is of the closed list, `pointers` name schema members only."""
+    """A request that cannot be used; `code` is of the closed list, `pointers` name schema members only.
 
-    def __init__(self, code: str, pointers: tuple[str, ...] = (), *, etag: str | None = None) -> None:
+    `retry_after` is the number of seconds after which the same request could be.
+    """
+
+    def __init__(
+        self, code: str, pointers: tuple[str, ...] = (), *, etag: str | None = None, retry_after: int | None = None
+    ) -> None:
         super().__init__(code)
         self.code = code
         self.pointers = pointers
         self.etag = etag
+        self.retry_after = retry_after
 
 
 class Unavailable(SaumaError):  # noqa: N818  # the state, as the 503 names it

@@ -59,12 +59,53 @@ class Officer(Confidential, frozen=True, kw_only=True):
     unit: str
 
 
+class Carrier(Confidential, frozen=True, kw_only=True):
+    """What the X-Road security server said of a call; compared with it and recorded, never believed in its stead.
+
+    `client` and `represented_party` are as sent, `member` and `party` the member codes in them (in Finland the
+    business id). `fault` names a header that is missing or cannot be read; nothing else is then kept.
+    """
+
+    client: str = ""
+    member: str = ""
+    id: str = ""
+    user_id: str | None = None
+    issue: str | None = None
+    represented_party: str | None = None
+    party: str | None = None
+    fault: str | None = None
+
+    def stranger_to(self, organisation: str) -> str | None:
+        """The header that does not speak for the organisation a token is of, None when all do."""
+        if self.fault is not None:
+            return self.fault
+        if self.party is not None and self.party != organisation:
+            return "X-Road-Represented-Party"
+        # the one place where a supplier that acts for the organisation (RFC 8693 section 4.1 `act`) will be let in
+        return None if self.member == organisation else "X-Road-Client"
+
+    def at_odds_with(self, officer: Officer | None, references: tuple[str, ...]) -> str | None:
+        """The header that names another officer, or another case, than the request; None when there is none."""
+        if self.user_id is not None and (officer is None or officer.id != self.user_id):
+            return "X-Road-UserId"
+        if self.issue is not None and any(r != self.issue.replace("/", ":") for r in references):
+            return "X-Road-Issue"
+        return None
+
+
+class Passage(Confidential, frozen=True, kw_only=True):
+    """How a call came: the trace it belongs to (32 hex digits) and, behind X-Road, what its carrier said."""
+
+    trace: str
+    carrier: Carrier | None = None
+
+
 class Caller(msgspec.Struct, frozen=True, kw_only=True):
     """A caller whose token and proof have been verified.
 
     `client` carries the version the token was issued under; the ledger append refuses when it has moved since.
     `claims` are the replay ids (DPoP proof) the append must claim with the entry. `officer` is the officer inside the
-    token's `authorization_details`, if any.
+    token's `authorization_details`, if any. `passage` is how the call came, None for the server's own.
     """
 
     client: Client
@@ -73,6 +114,7 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     assertion_digest: bytes
     claims: tuple[Claim, ...]
     officer: Officer | None = None
+    passage: Passage | None = None
 
     @property
     def organisation(self) -> str:

@@ -1,5 +1,6 @@
 """The closed list of problem codes with their HTTP status, and their texts (served at `/v1/problems/{code}`)."""
 
+import enum
 from types import MappingProxyType
 
 import msgspec
@@ -41,31 +42,64 @@ STATUS: MappingProxyType[str, int] = MappingProxyType(
 LANGUAGES = ("fi", "sv", "en")
 
 
+class Actor(enum.Enum):
+    """Who must act when a code comes back; a closed list."""
+
+    INTEGRATOR = "integrator"
+    CASEWORKER = "caseworker"
+    YOUR_ORGANISATION = "your-organisation"
+    CONTROLLER = "controller"
+    OTHER_PARTY = "other-party"
+    SAUMA_OPERATOR = "sauma-operator"
+
+
+class Retry(enum.Enum):
+    """Whether a caller may send the call again: the same after a wait, a corrected one, or nothing until settled."""
+
+    WAIT = "wait"
+    CORRECT = "correct"
+    SETTLE = "settle"
+
+
 class ProblemText(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a code means, what happened, and what to do; constant per code and language."""
+    """What a code means, what happened, how that comes about, what to do and who does it; constant per code."""
 
     title: Text
     detail: Text
+    cause: Text
     remedy: Text
+    actor: Actor
+    retry: Retry
+
+    def texts(self) -> tuple[Text, ...]:
+        """Its texts, in the order in which they are shown."""
+        return self.title, self.detail, self.cause, self.remedy
 
 
 class ProblemTexts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The texts of every code of the closed list, no more and no fewer.
+    """The texts of every code, actor and retry rule of the closed lists, no more and no fewer.
 
     Raises:
-        CatalogueError: a code without texts, texts without a code, or an empty text.
+        CatalogueError: a code, actor or rule without texts, texts without one, or an empty text.
     """
 
     codes: dict[str, ProblemText]
+    actors: dict[Actor, Text]
+    retries: dict[Retry, Text]
 
     def __post_init__(self) -> None:
-        if self.codes.keys() != STATUS.keys():
-            wrong = ", ".join(sorted(self.codes.keys() ^ STATUS.keys()))
+        stated: set[str] = {*self.codes, *(a.value for a in self.actors), *(r.value for r in self.retries)}
+        wanted: set[str] = {*STATUS, *(a.value for a in Actor), *(r.value for r in Retry)}
+        if stated != wanted:
+            wrong = ", ".join(sorted(stated ^ wanted))
             message = f"problem texts and problem codes differ: {wrong}"
             raise CatalogueError(message)
-        for code, text in self.codes.items():
-            if not all(t.fi and t.sv and t.en for t in (text.title, text.detail, text.remedy)):
-                message = f"problem {code} lacks a text"
+        texts = {code: text.texts() for code, text in self.codes.items()}
+        texts |= {a.value: (text,) for a, text in self.actors.items()}
+        texts |= {r.value: (text,) for r, text in self.retries.items()}
+        for name, said in texts.items():
+            if not all(t.fi and t.sv and t.en for t in said):
+                message = f"problem {name} lacks a text"
                 raise CatalogueError(message)
 
 
@@ -86,13 +120,14 @@ def accepted_language(header: str | None) -> str:
     for choice in (header or "").split(",")[:20]:
         tag, _, parameter = choice.partition(";")
         language = tag.strip().lower().partition("-")[0]
-        quality = _quality(parameter)
-        if language in LANGUAGES and quality > weight:
-            best, weight = language, quality
+        liked = quality(parameter)
+        if language in LANGUAGES and liked > weight:
+            best, weight = language, liked
     return best
 
 
-def _quality(parameter: str) -> float:
+def quality(parameter: str) -> float:
+    """The weight a parameter `q=…` gives its choice; 1 where there is none, 0 where it is no weight (RFC 9110)."""
     text = parameter.replace(" ", "").removeprefix("q=")
     if not text:
         return 1.0

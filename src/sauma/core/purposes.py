@@ -9,6 +9,11 @@ import enum
 import msgspec
 
 from sauma.core.parties import OrganisationKind
+from sauma.core.resources import BY_FIELD_ID
+
+SHARED = ("worker.",)
+RESOURCE_OF = {s.path: r.name for r, s in BY_FIELD_ID.values() if r.deposited and not s.path.startswith(SHARED)}
+"""The one depositable resource each matrix path stands in."""
 
 
 class Text(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -130,6 +135,37 @@ class Purpose(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_
     def provisions_in_force(self, day: dt.date) -> tuple[Provision, ...]:
         """The provisions that held on the given Helsinki day."""
         return tuple(p for p in self.provisions if p.in_force(day))
+
+
+class Column(msgspec.Struct, frozen=True, kw_only=True):
+    """What follows from a purpose alone: the cells a record can hold, and which of them are released unasked."""
+
+    purpose: Purpose
+    cells: dict[str, Cell]
+    released: tuple[str, ...]
+
+
+_COLUMNS: dict[int, Column] = {}
+_MOST = 256  # a catalogue has far fewer; tests make many
+
+
+def column_of(purpose: Purpose) -> Column:
+    """The matrix column of this very object, worked out once; it is kept alive so that no other takes its identity."""
+    known = _COLUMNS.get(id(purpose))
+    if known is not None:
+        return known
+    if len(_COLUMNS) >= _MOST:
+        _COLUMNS.clear()
+    cells = {path: cell for path, cell in purpose.cells.items() if path in RESOURCE_OF or path.startswith(SHARED)}
+    released = tuple(path for path, cell in cells.items() if cell is Cell.RELEASED)
+    known = _COLUMNS[id(purpose)] = Column(purpose=purpose, cells=cells, released=released)
+    return known
+
+
+def cells_of(purpose: Purpose, flow: Flow) -> dict[str, Cell]:
+    """The matrix column of one direction, without rows the server sets and rows only notices carry."""
+    cells = column_of(purpose).cells
+    return {path: cell for path, cell in cells.items() if path in flow.only} if flow.only else cells
 
 
 class Code(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):

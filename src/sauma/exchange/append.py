@@ -41,9 +41,33 @@ async def refuse(world: World, caller: Caller, reason: Reason, *, officer: Offic
     draft = Draft(
         kind=EventKind.REFUSAL, caller=caller, decision="refuse", reason=reason.value, officer=officer, body=body
     )
+    raise await _recorded(world, draft)
+
+
+async def refuse_carrier(
+    world: World, caller: Caller, header: str, *, officer: Officer | None, body: bytes
+) -> NoReturn:
+    """Record that a header of the carrier does not agree with the call, and raise that, pointing at the header.
+
+    Raises:
+        Refused: always, once the entry is committed.
+    """
+    draft = Draft(
+        kind=EventKind.REFUSAL,
+        caller=caller,
+        decision="refuse",
+        reason=Reason.CARRIER_MISMATCH.value,
+        officer=officer,
+        particulars={"mismatch": header},
+        body=body,
+    )
+    raise await _recorded(world, draft, (f"/headers/{header}",))
+
+
+async def _recorded(world: World, draft: Draft, pointers: tuple[str, ...] = ()) -> Refused:
     _, build = compose(world, draft)
-    receipt = committed(await world.ledger.append(build, caller.claims, caller_basis(caller)))
-    raise Refused(reason.value, receipt)
+    receipt = committed(await world.ledger.append(build, draft.caller.claims, caller_basis(draft.caller)))
+    return Refused(draft.reason or "", receipt, pointers)
 
 
 async def note_read(

@@ -261,7 +261,7 @@ def _other_seeds(step: _Step, permit: Permit | None) -> tuple[bytes, ...]:
 def _nothing(step: _Step, receipt: Receipt) -> Disclosed:
     purpose = step.world.catalogue.purposes[step.ask.purpose]
     members = common_members(step.world, purpose, step.gathered, receipt=receipt, pairwise=_pairwise(step))
-    return Disclosed(body=msgspec.json.encode(members | nothing_members(step.ask)), receipt=receipt)
+    return Disclosed(body=msgspec.json.encode(members | nothing_members(step.ask)), receipt=receipt, fields=None)
 
 
 def _answer(step: _Step, opened: Opened, permit: Permit) -> Disclosed:
@@ -272,7 +272,7 @@ def _answer(step: _Step, opened: Opened, permit: Permit) -> Disclosed:
     receipt, pairwise = opened.receipt, _pairwise(step)
     members = common_members(step.world, permit.purpose, step.gathered, receipt=receipt, pairwise=pairwise)
     body = msgspec.json.encode(members | disclosed_members(permit, opened, cursor=cursor))
-    return Disclosed(body=body, receipt=receipt)
+    return Disclosed(body=body, receipt=receipt, fields=sum(len(record.fragments) for record in opened.records))
 
 
 def _pairwise(step: _Step) -> str:

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import uuid
+from collections.abc import Mapping
 
 import msgspec
 
@@ -205,9 +206,13 @@ async def read_entry(world: World, caller: Caller, entry: uuid.UUID, session: uu
 
 def _seen_by(payload: JsonValue, leaf: Leaf, caller: Caller) -> JsonValue:
     """The payload as an auditor sees it: the discloser's learns neither the receiver's case nor the digest's salt."""
-    if not isinstance(payload, dict) or leaf.counterparty != caller.organisation:
+    if not isinstance(payload, Mapping) or leaf.counterparty != caller.organisation:
         return payload
-    return {name: value for name, value in payload.items() if name not in {"caseReference", "requestSalt"}}
+    carrier = payload.get("carrier")
+    if isinstance(carrier, Mapping):  # its issue is the case once more
+        carrier = {name: value for name, value in carrier.items() if name != "issue"}
+    seen = {name: value for name, value in payload.items() if name not in {"caseReference", "requestSalt", "carrier"}}
+    return {**seen, "carrier": carrier}
 
 
 def _never_public(leaf: Leaf, caller: Caller) -> bool:

@@ -22,7 +22,7 @@ from sauma.core.evidence import (
     side_bytes,
 )
 from sauma.core.matters import BasisVersions
-from sauma.core.parties import Caller, Officer
+from sauma.core.parties import Caller, Carrier, Officer
 from sauma.core.people import Confidential
 from sauma.exchange.ports import Build, World
 
@@ -138,10 +138,26 @@ def _particulars(draft: Draft, salt: bytes) -> dict[str, JsonValue]:
             "role": officer.role,
             "unit": officer.unit,
         }
+    passage = draft.caller.passage
     return {
         "officer": who,
         "caseReference": draft.case_reference,
         "requestSalt": salt.hex(),
         "tokenId": draft.caller.token_id,
+        "trace": passage.trace if passage else None,
+        "carrier": _said_by(passage.carrier) if passage and passage.carrier else None,
         **draft.particulars,
+    }
+
+
+def _said_by(carrier: Carrier) -> dict[str, JsonValue]:
+    """What the carrier said; of headers that could not be read only which one."""
+    if carrier.fault is not None:
+        return {"fault": carrier.fault}
+    return {
+        "client": carrier.client,
+        "id": carrier.id,
+        "userId": carrier.user_id,
+        "issue": carrier.issue,
+        "representedParty": carrier.represented_party,
     }

@@ -9,7 +9,7 @@ from sauma.core.decision import Ask, Permit, Reason, Refusal
 from sauma.core.disclosure import Opened, OpenedRecord, Receipt
 from sauma.core.matters import Form
 from sauma.core.purposes import Catalogue, Cell, Mode, Purpose
-from sauma.core.resources import REGISTRY
+from sauma.core.resources import BY_FIELD_ID
 from sauma.exchange.ports import World
 from sauma.exchange.record import receipt_member
 from sauma.exchange.rows import Gathered
@@ -94,7 +94,7 @@ def disclosed_members(permit: Permit, opened: Opened, *, cursor: str | None) -> 
     members: dict[str, object] = {
         "outcome": "disclosed",
         "case": {"caseReference": permit.ask.case_reference},
-        "withheld": [{"field": w.field, "reason": w.reason} for w in permit.withheld],
+        "withheld": permit.withheld,
         "nextCursor": cursor,
     }
     if permit.ask.form is Form.EXISTENCE:
@@ -118,8 +118,10 @@ def disclosed_members(permit: Permit, opened: Opened, *, cursor: str | None) -> 
 
 
 def _fields(record: OpenedRecord) -> dict[str, msgspec.Raw]:
-    members = {s.id: s.member for s in REGISTRY[record.resource].specs}
-    return {members[field]: msgspec.Raw(fragment.rstrip(b" ")) for field, fragment in sorted(record.fragments.items())}
+    return {
+        BY_FIELD_ID[field][1].member: msgspec.Raw(fragment.rstrip(b" "))
+        for field, fragment in sorted(record.fragments.items())
+    }
 
 
 def refused_pointers(refusal: Refusal, catalogue: Catalogue) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from typing import Protocol
 import msgspec
 
 from sauma.core.evidence import Claim, EventKind
-from sauma.core.parties import Caller, Client
+from sauma.core.parties import Caller, Client, Passage
 from sauma.core.people import Confidential
 from sauma.exchange.ports import World
 from sauma.exchange.record import Draft, caller_basis, compose
@@ -44,6 +44,7 @@ class TokenRequest(Confidential, frozen=True, kw_only=True):
     body: bytes
     proofs: tuple[str, ...] = ()
     authorizations: tuple[str, ...] = ()
+    passage: Passage | None = None
 
 
 class TokenGranted(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,6 +59,7 @@ class TokenGranted(msgspec.Struct, frozen=True, kw_only=True):
     assertion_digest: bytes
     issued_at: int
     expires_at: int
+    passage: Passage | None = None
 
 
 class TokenDecision(Confidential, frozen=True, kw_only=True):
@@ -147,6 +149,7 @@ class Register:
             token_id=event.token_id,
             assertion_digest=event.assertion_digest,
             claims=claims,
+            passage=event.passage,
         )
         draft = Draft(
             kind=EventKind.ADMIN,

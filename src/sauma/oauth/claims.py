@@ -105,7 +105,7 @@ def proof_flaw(members: Mapping[str, object], key: VerifyingKey, target: ProofTa
     if members["htm"] != target.method:
         return Reason.HTM_OTHER
     url = comparable_url(members["htu"])
-    if url is None or url != comparable_url(target.url):
+    if url is None or (members["htu"] != target.url and url != comparable_url(target.url)):
         return Reason.HTU_MALFORMED if url is None else Reason.HTU_OTHER
     if target.access_token is not None:
         ath = members.get("ath")

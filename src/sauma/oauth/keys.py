@@ -96,6 +96,18 @@ def load_or_create_key(path: Path, *, algorithm: str = "ES256") -> SigningKey:
     """
     if not path.exists():
         _write_new(path, create_key(algorithm=algorithm))
+    return load_key(path)
+
+
+def load_key(path: Path) -> SigningKey:
+    """The issuer's key from its file, which is there.
+
+    Raises:
+        IssuerKeyError: as `load_or_create_key`.
+    """
+    if not path.is_file() or not os.access(path, os.R_OK):
+        message = "the issuer key file cannot be read"
+        raise IssuerKeyError(message)
     if stat.S_IMODE(path.stat().st_mode) & ~_OWNER_ONLY:
         message = "the issuer key file must be readable by its owner only (chmod 600)"
         raise IssuerKeyError(message)

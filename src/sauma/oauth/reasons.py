@@ -94,5 +94,6 @@ class Reason(enum.Enum):
     DETAILS_PERSONAL = "details-hold-identity-code"
     ORGANISATION_UNGRANTED = "organisation-ungranted"
     ORGANISATION_UNSTATED = "organisation-unstated"
+    CARRIER_MISMATCH = "carrier-mismatch"
     ASSERTION_REPLAYED = "assertion-replayed"
     PROOF_REPLAYED = "proof-replayed"

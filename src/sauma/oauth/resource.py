@@ -1,5 +1,6 @@
 """Tokens in: judge the access token and the DPoP proof of a protected request (RFC 9068, 9449, 6750)."""
 
+import hashlib
 from collections.abc import Mapping
 
 import msgspec
@@ -9,18 +10,20 @@ from sauma.core.parties import Officer
 from sauma.oauth.claims import TOKEN_LIFETIME, Expectation, ProofTarget
 from sauma.oauth.details import read_details
 from sauma.oauth.jose import ALGORITHMS, VerifyingKey, decode
+from sauma.oauth.memory import Remembered
 from sauma.oauth.proof import proof_claim, verify_proof
 from sauma.oauth.reasons import Reason
-from sauma.oauth.verify import Claims, verify
+from sauma.oauth.verify import Claims, KnownHeader, verify
 
 _EXPECTED_TYPES = frozenset({"at+jwt"})
 _DIGEST_BYTES = 32
-_TEXTS = {
+ERROR_TEXTS = {
     "invalid_request": "The request carries its credentials in a way that is not allowed.",
     "invalid_token": "The access token is not valid here.",
     "invalid_dpop_proof": "A valid DPoP proof for this request is required.",
     "insufficient_scope": "The access token does not hold the scope this operation needs.",
 }
+"""Every error of a protected operation (RFC 6750, RFC 9449) with its one text."""
 _STATUS = {"invalid_request": 400, "invalid_token": 401, "invalid_dpop_proof": 401, "insufficient_scope": 403}
 
 
@@ -73,15 +76,43 @@ class Challenge(msgspec.Struct, frozen=True, kw_only=True):
     reason: Reason
 
 
-def authenticate(request: ProtectedRequest, trust: Trust, *, now: int) -> VerifiedToken | Challenge:
+class Memory:
+    """What one process has verified for one Trust within the last minute; bounded, and it changes no verdict."""
+
+    def __init__(self) -> None:
+        self.tokens: Remembered[VerifiedToken] = Remembered()
+        self.headers: Remembered[KnownHeader] = Remembered()
+
+
+def authenticate(
+    request: ProtectedRequest, trust: Trust, *, now: int, memory: Memory | None = None
+) -> VerifiedToken | Challenge:
     """Who calls, or the challenge.
 
     1 exactly one credential, in the header · 2 DPoP scheme; Bearer is a downgrade · 3 token by a trusted issuer, for
     us, in time, bound to a key · 4 exactly one proof by that key for this method, URL and token.
+    `memory` spares the second check of a token (3) and of a proof's header (4); never that of a proof's signature.
     """
     token = _credential(request)
     if isinstance(token, Reason):
         return challenge(_CREDENTIAL_ERRORS.get(token), token, trust=trust)
+    verified = _token(token, trust, now=now, memory=memory)
+    if isinstance(verified, Reason):
+        return challenge("invalid_token", verified, trust=trust)
+    url = trust.resource.rstrip("/") + request.raw_path
+    target = ProofTarget(method=request.method, url=url, access_token=token, thumbprint=verified.key_thumbprint)
+    proof = verify_proof(request.proofs, target, now=now, headers=None if memory is None else memory.headers)
+    if isinstance(proof, Reason):
+        return challenge("invalid_dpop_proof", proof, trust=trust)
+    return msgspec.structs.replace(verified, claims=(proof_claim(proof),))
+
+
+def _token(token: str, trust: Trust, *, now: int, memory: Memory | None) -> VerifiedToken | Reason:
+    """Condition 3; a token found good a moment ago is good until its last second (`exp`, lifetime)."""
+    digest = hashlib.sha256(token.encode()).digest()
+    known = None if memory is None else memory.tokens.find(digest, now=now)
+    if known is not None:
+        return known
     expectation = Expectation(
         types=_EXPECTED_TYPES,
         now=now,
@@ -92,14 +123,9 @@ def authenticate(request: ProtectedRequest, trust: Trust, *, now: int) -> Verifi
     )
     claims = verify(token, expectation)
     verified = claims if isinstance(claims, Reason) else _read_token(claims)
-    if isinstance(verified, Reason):
-        return challenge("invalid_token", verified, trust=trust)
-    url = trust.resource.rstrip("/") + request.raw_path
-    target = ProofTarget(method=request.method, url=url, access_token=token, thumbprint=verified.key_thumbprint)
-    proof = verify_proof(request.proofs, target, now=now)
-    if isinstance(proof, Reason):
-        return challenge("invalid_dpop_proof", proof, trust=trust)
-    return VerifiedToken(**(msgspec.structs.asdict(verified) | {"claims": (proof_claim(proof),)}))
+    if memory is not None and isinstance(verified, VerifiedToken):
+        memory.tokens.keep(digest, verified, now=now, until=verified.expires_at)
+    return verified
 
 
 def authorise(token: VerifiedToken, trust: Trust, *, scope: str) -> VerifiedToken | Challenge:
@@ -113,13 +139,13 @@ def challenge(error: str | None, reason: Reason, *, trust: Trust, scope: str | N
     """The answer for an error code; None is a request that showed no credentials, which is told none."""
     parameters = {
         "error": error,
-        "error_description": None if error is None else _TEXTS[error],
+        "error_description": None if error is None else ERROR_TEXTS[error],
         "scope": scope,
         "algs": " ".join(ALGORITHMS),
         "resource_metadata": trust.metadata_url,
     }
     value = "DPoP " + ", ".join(f'{name}="{text}"' for name, text in parameters.items() if text is not None)
-    body = {} if error is None else {"error": error, "error_description": _TEXTS[error]}
+    body = {} if error is None else {"error": error, "error_description": ERROR_TEXTS[error]}
     headers = (("WWW-Authenticate", value), ("Content-Type", "application/json"), ("Cache-Control", "no-store"))
     return Challenge(status=401 if error is None else _STATUS[error], body=body, headers=headers, reason=reason)
 

@@ -26,7 +26,7 @@ from sauma.oauth.reasons import Reason
 from sauma.oauth.verify import Claims
 
 _NO_STORE = (("Content-Type", "application/json"), ("Cache-Control", "no-store"), ("Pragma", "no-cache"))
-_TEXTS = {
+ERROR_TEXTS = {
     "invalid_request": "The form is not a valid token request.",
     "invalid_client": "Client authentication failed.",
     "unsupported_grant_type": "Only client_credentials is supported.",
@@ -34,7 +34,9 @@ _TEXTS = {
     "invalid_scope": "Name at least one scope, and only scopes granted to the client.",
     "invalid_target": "The resource is not served here.",
     "invalid_authorization_details": "The authorization details are not valid for this client.",
+    "unauthorized_client": "The X-Road member that sent the request is not the organisation the token is for.",
 }
+"""Every error of the token endpoint (RFC 6749 section 5.2) with its one text."""
 
 
 _Good = TypeVar("_Good")
@@ -79,7 +81,8 @@ def decide_token(
     """Judge a token request (client_credentials, private_key_jwt, DPoP).
 
     1 form strict · 2 one authentication method · 3 grant known · 4 assertion by a key of an active client · 5 proof for
-    this endpoint · 6 scopes within the grant · 7 resource ours · 8 organisation the client may act for.
+    this endpoint · 6 scopes within the grant · 7 resource ours · 8 organisation the client may act for · 9 and its
+    carrier, behind X-Road, speaks for.
     The caller must commit the claims before it sends a granted answer. An unknown client, a wrong key and an unknown
     kid get the same answer after the same work.
     """
@@ -90,8 +93,7 @@ def decide_token(
         return refusal("invalid_client", Reason.AUTHENTICATION_METHOD)
     if not form.get("grant_type"):
         return refusal("invalid_request", Reason.GRANT_MISSING)
-    asked = _Asked(form=form, proofs=request.proofs, known=known, issuer=issuer, now=now, token_id=token_id)
-    steps = _Steps(asked)
+    steps = _Steps(_Asked(form=form, request=request, known=known, issuer=issuer, now=now, token_id=token_id))
     answer = token_response(form, steps)
     if isinstance(answer, Refused):
         return refusal(str(answer.error), answer.reason)
@@ -100,13 +102,13 @@ def decide_token(
 
 def refusal(error: str, reason: Reason) -> TokenDecision:
     """The answer for an error code: status 400 and one constant text, whatever the reason."""
-    body = {"error": error, "error_description": _TEXTS[error]}
+    body = {"error": error, "error_description": ERROR_TEXTS[error]}
     return TokenDecision(status=400, body=body, headers=_NO_STORE, reason=reason.value)
 
 
 class _Asked(Confidential, frozen=True, kw_only=True):
     form: dict[str, str]
-    proofs: tuple[str, ...]
+    request: TokenRequest
     known: KnownClient | None
     issuer: Issuer
     now: int
@@ -137,7 +139,7 @@ class _Steps:
             raise Refused(Reason.ISSUER_UNKNOWN, error="invalid_client")
         thumbprint = _or_refuse("invalid_dpop_proof", bound_thumbprint(assertion))
         target = ProofTarget(method="POST", url=asked.issuer.token_endpoint, thumbprint=thumbprint)
-        proof = _or_refuse("invalid_dpop_proof", verify_proof(asked.proofs, target, now=asked.now))
+        proof = _or_refuse("invalid_dpop_proof", verify_proof(asked.request.proofs, target, now=asked.now))
         scopes = _or_refuse("invalid_scope", granted_scopes(asked.form.get("scope", ""), client))
         if asked.form.get("resource", asked.issuer.resource) != asked.issuer.resource:
             raise Refused(Reason.RESOURCE_OTHER, error="invalid_target")
@@ -147,6 +149,7 @@ class _Steps:
         stated_in_details = access.organisation is not None
         code = "invalid_authorization_details" if stated_in_details else "invalid_request"
         self._access = CaseAccess(organisation=_or_refuse(code, chosen), officer=access.officer)
+        _carried(asked.request, str(self._access.organisation))
         self.claims = (assertion_claim(assertion, client.id), proof_claim(proof))
         self.granted = TokenGranted(
             client=client.id,
@@ -158,6 +161,7 @@ class _Steps:
             assertion_digest=hashlib.sha256(asked.form["client_assertion"].encode()).digest(),
             issued_at=asked.now,
             expires_at=asked.now + TOKEN_LIFETIME,
+            passage=asked.request.passage,
         )
 
     def make_token(self) -> dict[str, object]:
@@ -186,6 +190,13 @@ class _Steps:
             "scope": scope,
             "authorization_details": details,
         }
+
+
+def _carried(request: TokenRequest, organisation: str) -> None:
+    """The carrier of the request, if it had one, speaks for the organisation the token will be of."""
+    carrier = request.passage.carrier if request.passage else None
+    if carrier is not None and carrier.stranger_to(organisation) is not None:
+        raise Refused(Reason.CARRIER_MISMATCH, error="unauthorized_client")
 
 
 def _or_refuse(error: str, outcome: _Good | Reason) -> _Good:

@@ -11,26 +11,32 @@ from sauma.oauth.reasons import Reason
 class Claims(Confidential, frozen=True, kw_only=True):
     """What a verified token says; `expires_at` is the effective end, in Unix seconds."""
 
+    header: dict[str, object]
     members: Mapping[str, object]
     key: VerifyingKey
     jti: str
     expires_at: int
 
 
-def verify(token: str, expectation: Expectation) -> Claims | Reason:
+class KnownHeader(Confidential, frozen=True, kw_only=True):
+    """A header that conditions 2 and 3 have passed before, with the key it led to."""
+
+    header: dict[str, object]
+    key: VerifyingKey
+
+
+def verify(token: str, expectation: Expectation, *, known: KnownHeader | None = None) -> Claims | Reason:
     """Judge one compact JWS.
 
     1 well formed · 2 header of the expected kind · 3 key found by issuer and kid, or the proof's own · 4 signed by it
     under its own algorithm · 5 in time · 6 for us · 7 named once · 8 bound to this request and key, if a proof.
-    The caller must still claim `jti` (replay) and read the live state of what the members name.
+    The caller must still claim `jti` (replay) and read the live state of what the members name. `known` is this very
+    header, judged before under the same expectation: 2 and 3 depend on nothing else where the key is the proof's own.
     """
-    compact = parse(token)
+    compact = parse(token, header=None if known is None else known.header)
     if isinstance(compact, Reason):
         return compact
-    flaw = _header_flaw(compact.header, expectation)
-    if flaw is not None:
-        return flaw
-    key = _own_key(compact) if expectation.issuers is None else _issuer_key(compact, expectation.issuers)
+    key = _key(compact, expectation) if known is None else known.key
     if isinstance(key, Reason):
         return key
     if not signed_by(compact, key):
@@ -42,7 +48,15 @@ def verify(token: str, expectation: Expectation) -> Claims | Reason:
     flaw = addressee_flaw(compact.members, expectation) or jti_flaw(jti)
     if flaw is None and expectation.proof is not None:
         flaw = proof_flaw(compact.members, key, expectation.proof)
-    return flaw or Claims(members=compact.members, key=key, jti=str(jti), expires_at=ends)
+    return flaw or Claims(header=compact.header, members=compact.members, key=key, jti=str(jti), expires_at=ends)
+
+
+def _key(compact: Compact, expectation: Expectation) -> VerifyingKey | Reason:
+    """Conditions 2 and 3."""
+    flaw = _header_flaw(compact.header, expectation)
+    if flaw is not None:
+        return flaw
+    return _own_key(compact) if expectation.issuers is None else _issuer_key(compact, expectation.issuers)
 
 
 def _header_flaw(header: Mapping[str, object], expectation: Expectation) -> Reason | None:

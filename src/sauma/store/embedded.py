@@ -184,7 +184,14 @@ def _passwords(site: Site) -> dict[str, str]:
         new.touch(mode=0o600)
         new.write_text(json.dumps({role: token_urlsafe(24) for role in (SUPERUSER, *LOGIN_ROLES)}), encoding="ascii")
         new.rename(path)
-    return msgspec.json.decode(path.read_bytes(), type=dict[str, str])
+    try:
+        found = msgspec.json.decode(path.read_bytes(), type=dict[str, str])
+    except (OSError, msgspec.MsgspecError):
+        found = {}
+    if not found.keys() >= {SUPERUSER, *LOGIN_ROLES}:
+        line = "SAUMA_HOME: passwords.json cannot be read or is not whole; fix: restore it, or ./sauma clean"
+        raise StartRefused(line, exit_code=EX_CONFIG)
+    return found
 
 
 def _initialise(site: Site, *, password: str) -> None:

@@ -21,7 +21,7 @@ import msgspec
 
 from sauma.core.errors import StartRefused
 from sauma.store.places import EX_CONFIG
-from sauma.store.session import connected
+from sauma.store.session import MIGRATOR, SERVER, connected
 
 EX_FAILED, EX_DRIFT, EX_BEHIND, EX_TEMPFAIL = 1, 3, 4, 75
 
@@ -69,14 +69,18 @@ def read(folder: Path) -> tuple[Migration, ...]:
     return tuple(found)
 
 
-async def pending(dsn: str, *, migrations: tuple[Migration, ...]) -> tuple[Migration, ...]:
-    """What has not been applied yet; changes nothing, and any of Sauma's roles may ask.
+async def pending(dsn: str, *, migrations: tuple[Migration, ...], key: str = SERVER) -> tuple[Migration, ...]:
+    """What has not been applied yet; changes nothing, and any of Sauma's roles may ask. `key` names whose `dsn` it is.
 
     Raises:
-        StartRefused: exit 3, the database's past is not that of these files.
+        StartRefused: exit 3, the database's past is not that of these files; exit 78, not one of Sauma's roles.
     """
-    async with connected(dsn) as connection:
-        return await _pending(connection, migrations)
+    async with connected(dsn, key=key) as connection:
+        try:
+            return await _pending(connection, migrations)
+        except asyncpg.InsufficientPrivilegeError:
+            line = f"{key}: its role may not ask for the schema's version; fix: name a role of Sauma's"
+            raise StartRefused(line, exit_code=EX_CONFIG) from None
 
 
 async def migrate(dsn: str, *, migrations: tuple[Migration, ...], patience: float = 60) -> tuple[Migration, ...]:
@@ -85,7 +89,7 @@ async def migrate(dsn: str, *, migrations: tuple[Migration, ...], patience: floa
     Raises:
         StartRefused: exit 3 drift, exit 1 a file failed, exit 75 another migrator did not finish, exit 78 no roles.
     """
-    async with connected(dsn) as connection:
+    async with connected(dsn, key=MIGRATOR) as connection:
         try:
             await connection.execute("SET ROLE sauma_owner")
         except asyncpg.PostgresError:
@@ -93,12 +97,24 @@ async def migrate(dsn: str, *, migrations: tuple[Migration, ...], patience: floa
             raise StartRefused(line, exit_code=EX_CONFIG) from None
         await _lock(connection, patience=patience)
         if not await connection.fetchval("SELECT to_regclass('sauma_meta.migration') IS NOT NULL"):
-            async with connection.transaction():
-                await connection.execute(_BOOKKEEPING)
+            await _keep_books(connection)
         todo = await _pending(connection, migrations)
         for migration in todo:
             await _apply(connection, migration)
         return todo
+
+
+async def _keep_books(connection: asyncpg.Connection) -> None:
+    """The first write to a database: where it may not be written to, this is where it shows."""
+    try:
+        async with connection.transaction():
+            await connection.execute(_BOOKKEEPING)
+    except asyncpg.PostgresError as fault:
+        line = (
+            f"{MIGRATOR}: sauma_owner may not make a schema in this database ({fault.sqlstate});"
+            " fix: a writable primary, prepared by what sauma migrate --print-bootstrap prints"
+        )
+        raise StartRefused(line, exit_code=EX_CONFIG) from None
 
 
 async def _lock(connection: asyncpg.Connection, *, patience: float) -> None:

@@ -3,6 +3,7 @@
 Fixed width makes each concatenation injective: two different contexts can never become the same bytes.
 """
 
+import functools
 import re
 
 from sauma.core.errors import SealError
@@ -13,6 +14,7 @@ _BUSINESS_ID = re.compile(r"[0-9]{7}-[0-9]")
 _MONTH = re.compile(r"[0-9]{4}-(?:0[1-9]|1[0-2])")
 _CLASS_BYTE = {Sensitivity.ORDINARY: b"\x01", Sensitivity.RESTRICTED: b"\x02", Sensitivity.PROTECTION: b"\x03"}
 _MAX_IDENTIFIER = 255
+_IDENTIFIER = re.compile(r"[!-~]+")
 _KIND_BYTE = {IdentifierKind.HETU: b"\x01", IdentifierKind.PERSON_OID: b"\x02"}
 
 
@@ -32,6 +34,7 @@ def uint(value: int, *, width: int) -> bytes:
     return value.to_bytes(width, "big")
 
 
+@functools.lru_cache(maxsize=1024)
 def organisation16(organisation: str) -> bytes:
     """A Y-tunnus as 16 bytes: its nine ASCII characters and seven zero bytes.
 
@@ -82,6 +85,6 @@ def identifier_bytes(value: str) -> bytes:
     Raises:
         SealError: empty, longer than 255, or not printable ASCII without spaces.
     """
-    if not 0 < len(value) <= _MAX_IDENTIFIER or not all("!" <= sign <= "~" for sign in value):
+    if not 0 < len(value) <= _MAX_IDENTIFIER or _IDENTIFIER.fullmatch(value) is None:
         raise refused()
     return uint(len(value), width=2) + value.encode("ascii")

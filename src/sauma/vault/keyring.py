@@ -6,6 +6,7 @@ Who reads the file reads everything ever sealed under it; losing it loses the sa
 import base64
 import contextlib
 import datetime as dt
+import hmac
 import os
 import stat
 from pathlib import Path
@@ -18,6 +19,7 @@ from sauma.vault.keys import KeyPurpose, KeyRef, KeyState, Random, Secret
 FORMAT = "sauma-keyring/1"
 _KEY_LENGTH = 32
 _MAX_FILE = 1 << 20
+_CHECKED, _CHECK_LENGTH = b"sauma/key-check/v1", 16
 _WEEKLY = {KeyPurpose.SEAL_ORDINARY, KeyPurpose.SEAL_RESTRICTED, KeyPurpose.SEAL_PROTECTION}
 
 
@@ -45,6 +47,26 @@ class Keyring(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         """The key's state; absent if the ring does not hold it."""
         found = self.find(ref)
         return KeyState.ABSENT if found is None else found.state
+
+
+class KeyCheck(msgspec.Struct, frozen=True, kw_only=True):
+    """By what a key is recognised without being shown: 16 bytes of a MAC under it over a constant text."""
+
+    purpose: str
+    version: int
+    value: bytes
+
+
+def key_checks(ring: Keyring) -> tuple[KeyCheck, ...]:
+    """The check of every key of the ring; the database keeps them, so that another ring is noticed at start."""
+    return tuple(
+        KeyCheck(
+            purpose=key.purpose.value,
+            version=key.version,
+            value=hmac.digest(key.material.material, _CHECKED, "sha256")[:_CHECK_LENGTH],
+        )
+        for key in ring.keys
+    )
 
 
 def new_keyring(now: dt.datetime, random: Random) -> Keyring:
@@ -95,7 +117,7 @@ def load_keyring(path: Path) -> Keyring:
     with contextlib.suppress(msgspec.MsgspecError, ValueError):
         ring = msgspec.json.decode(content, type=Keyring, dec_hook=_decode_secret)
     if ring is None or ring.format != FORMAT:
-        line = "the key ring file is not a sauma key ring; fix: restore it from its own backup"
+        line = "SAUMA_KEYRING: not a sauma key ring; fix: restore the file from its own backup"
         raise StartRefused(line, exit_code=os.EX_CONFIG)
     _require_sound(ring)
     return ring
@@ -108,15 +130,15 @@ def _read_private(path: Path) -> bytes:
     except OSError:
         descriptor = -1
     if descriptor < 0:
-        line = "the key ring file cannot be read; fix: create it or give its owner the right to read it"
+        line = "SAUMA_KEYRING: the file cannot be read; fix: restore it, or chown it to the account that runs sauma"
         raise StartRefused(line, exit_code=os.EX_CONFIG)
     try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode) or stat.S_IMODE(status.st_mode) & 0o077:
-            line = "the key ring file must be open to its owner only; fix: chmod 600"
+            line = "SAUMA_KEYRING: the file is open to others than its owner; fix: chmod 600"
             raise StartRefused(line, exit_code=os.EX_CONFIG)
         if status.st_uid != os.geteuid():
-            line = "the key ring file must belong to the account that runs sauma; fix: chown it"
+            line = "SAUMA_KEYRING: the file belongs to another account than the one that runs sauma; fix: chown it"
             raise StartRefused(line, exit_code=os.EX_CONFIG)
         return os.read(descriptor, _MAX_FILE)
     finally:
@@ -130,7 +152,9 @@ def _require_sound(ring: Keyring) -> None:
     enabled = {key.purpose for key in ring.keys if key.state is KeyState.ENABLED}
     absent = any(key.state is KeyState.ABSENT for key in ring.keys)
     if len(names) != len(ring.keys) or len(materials) != len(ring.keys) or enabled != set(KeyPurpose) or absent:
-        line = "the key ring is not sound; fix: every purpose needs its own 256-bit key"
+        line = (
+            "SAUMA_KEYRING: a purpose without an enabled key, or two keys alike; fix: restore the file from its backup"
+        )
         raise StartRefused(line, exit_code=os.EX_CONFIG)
 
 

@@ -7,11 +7,12 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from sauma.vault.encoding import refused
-from sauma.vault.keyring import Keyring
+from sauma.vault.keyring import Keyring, StoredKey
 from sauma.vault.keys import MACS, WRAPPING, KeyPurpose, KeyRef, KeyState, Random, Secret
 
 _SALT_LENGTH = 16
 _ONE_USE_NONCE = bytes(12)
+_DERIVED_KEPT = 64
 
 
 class Provider(Protocol):
@@ -33,6 +34,10 @@ class Provider(Protocol):
         """HMAC-SHA-256 of the message, 32 bytes."""
         ...
 
+    def derive(self, key: KeyRef, context: bytes) -> bytes:
+        """The MAC of a context that names no person, to be used as a key of its own; may be kept."""
+        ...
+
     def state(self, key: KeyRef) -> KeyState:
         """Whether the key may be used now."""
         ...
@@ -48,6 +53,10 @@ class LocalProvider:
     def __init__(self, keyring: Keyring, *, random: Random) -> None:
         self._keyring = keyring
         self._random = random
+        enabled = [k for k in keyring.keys if k.state is KeyState.ENABLED]
+        self._newest = {k.purpose: KeyRef(purpose=k.purpose, version=k.version) for k in sorted(enabled, key=_version)}
+        self._enabled = {(k.purpose, k.version): k.material for k in enabled}
+        self._derived: dict[tuple[KeyPurpose, int, bytes], bytes] = {}
 
     def current(self, purpose: KeyPurpose) -> KeyRef:
         """The newest enabled key of a purpose.
@@ -55,10 +64,10 @@ class LocalProvider:
         Raises:
             SealError: the purpose has none.
         """
-        versions = [k.version for k in self._keyring.keys if k.purpose is purpose and k.state is KeyState.ENABLED]
-        if not versions:
+        newest = self._newest.get(purpose)
+        if newest is None:
             raise refused()
-        return KeyRef(purpose=purpose, version=max(versions))
+        return newest
 
     def wrap(self, key: KeyRef, blob: bytes, context: bytes) -> bytes:
         """A 16-byte salt and AES-256-GCM under HMAC-SHA-256(key, context ‖ salt), the context again as AAD.
@@ -96,6 +105,23 @@ class LocalProvider:
             raise refused()
         return hmac.digest(self._secret(key).material, message, "sha256")
 
+    def derive(self, key: KeyRef, context: bytes) -> bytes:
+        """The MAC of a context that names no person: of a month, a block, a controller; the last 64 are kept.
+
+        They tell no more than the ring they are derived from, which this process holds as long.
+
+        Raises:
+            SealError: as `mac`.
+        """
+        name = (key.purpose, key.version, context)
+        derived = self._derived.get(name)
+        if derived is None:
+            derived = self.mac(key, context)
+            if len(self._derived) >= _DERIVED_KEPT:
+                self._derived.clear()
+            self._derived[name] = derived
+        return derived
+
     def state(self, key: KeyRef) -> KeyState:
         """Whether the key may be used now."""
         return self._keyring.state(key)
@@ -113,7 +139,11 @@ class LocalProvider:
 
     def _secret(self, key: KeyRef) -> Secret:
         """The material of an enabled key."""
-        found = self._keyring.find(key)
-        if found is None or found.state is not KeyState.ENABLED:
+        material = self._enabled.get((key.purpose, key.version))
+        if material is None:
             raise refused()
-        return found.material
+        return material
+
+
+def _version(key: StoredKey) -> int:
+    return key.version

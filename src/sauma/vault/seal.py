@@ -13,6 +13,7 @@ digest with the ledger's newest anchor, because a whole row rolled back to an ol
 
 import hashlib
 import hmac
+import struct
 from collections.abc import Iterable, Mapping
 from typing import Annotated
 
@@ -119,8 +120,18 @@ def group_digest(sealed: bytes) -> bytes:
 
 
 def group_context(place: Place, salt: bytes, field_ids: Iterable[int]) -> bytes:
-    """The fixed-width bytes a group's key and commitment are derived from; `field_ids` ascending."""
-    ids = b"".join(uint(field, width=4) for field in field_ids)
+    """The fixed-width bytes a group's key and commitment are derived from; `field_ids` ascending.
+
+    Raises:
+        SealError: a field id beyond 32 bits.
+    """
+    listed = tuple(field_ids)
+    try:
+        ids = struct.pack(f">{len(listed)}I", *listed)
+    except struct.error:
+        ids = None
+    if ids is None:
+        raise refused()
     return b"".join(
         (
             b"sauma/seal/v1",
@@ -133,7 +144,7 @@ def group_context(place: Place, salt: bytes, field_ids: Iterable[int]) -> bytes:
             class_byte(place.sensitivity),
             uint(place.schema_version, width=2),
             uint(place.revision, width=4),
-            uint(len(ids) // 4, width=2),
+            uint(len(listed), width=2),
             ids,
             b"\x01",
         )
@@ -170,6 +181,6 @@ def _require_header(group: _Group, place: Place, dek: DataKey) -> None:
 def _decrypt(cipher: Aead, fields: Mapping[int, bytes], wanted: frozenset[int]) -> dict[int, bytes] | None:
     """The wanted fields in id order; None if any tag is wrong (the caller raises outside this frame)."""
     try:
-        return {field: cipher.decrypt(uint(field, width=12), fields[field], None) for field in sorted(wanted)}
+        return {field: cipher.decrypt(field.to_bytes(12, "big"), fields[field], None) for field in sorted(wanted)}
     except InvalidTag:
         return None

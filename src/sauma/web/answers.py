@@ -11,6 +11,7 @@ import msgspec
 from sauma.core.people import Confidential
 from sauma.core.purposes import Text
 from sauma.web.published import (
+    Description,
     Digest,
     FieldPath,
     Health,
@@ -282,11 +283,13 @@ class LedgerEntry(Confidential, frozen=True, kw_only=True, rename="camel"):
 
 ANSWERS: dict[str, type[msgspec.Struct]] = {
     "show_status": Status,
+    "show_serving": Status,
     "show_live": Health,
     "show_ready": Health,
     "list_purposes": PurposeList,
     "show_purpose": PurposePage,
     "show_problem": ProblemPage,
+    "show_description": Description,
     "show_authorization_server": ServerMetadata,
     "show_protected_resource": ResourceMetadata,
     "show_keys": KeySet,

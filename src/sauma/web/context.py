@@ -15,7 +15,7 @@ from sauma.core.canonical import JsonValue, structured_digest
 from sauma.core.canonical import digest as sha256
 from sauma.core.decision import Reason
 from sauma.core.errors import BadRequest, SealError
-from sauma.core.parties import Caller, Officer, OfficerKind
+from sauma.core.parties import Caller, Officer, OfficerKind, Passage
 from sauma.core.people import (
     Confidential,
     PairwiseSubject,
@@ -25,13 +25,15 @@ from sauma.core.people import (
     looks_like_hetu,
 )
 from sauma.core.problems import ProblemTexts
-from sauma.exchange.append import refuse
+from sauma.exchange.append import refuse, refuse_carrier
 from sauma.exchange.ports import World
 from sauma.exchange.record import receipt_member
 from sauma.exchange.tokens import TokenDecision, TokenRequest
 from sauma.exchange.write import Call, Done
 from sauma.web.bodies import OfficerBody
+from sauma.web.carrier import passage_of
 from sauma.web.gate import default_deny, stated_scope
+from sauma.web.traffic import Traffic
 
 AnyRequest = Request[Any, Any, Any]
 _KEY = re.compile(r"[A-Za-z0-9_-]{8,64}")
@@ -47,6 +49,7 @@ class Credentials(Confidential, frozen=True, kw_only=True):
     query: str
     authorizations: tuple[str, ...]
     proofs: tuple[str, ...]
+    passage: Passage
 
 
 class Challenged(Exception):  # noqa: N818  # the 401 itself
@@ -62,7 +65,8 @@ class Challenged(Exception):  # noqa: N818  # the 401 itself
 class Edge(msgspec.Struct, frozen=True, kw_only=True):
     """The parts the routes use, made in the composition root.
 
-    `authenticate` raises Challenged; `token_challenge` makes one for an error code.
+    `authenticate` raises Challenged; `token_challenge` makes one for an error code. `security_servers` are the
+    addresses whose X-Road headers are read.
     """
 
     world: World
@@ -71,8 +75,10 @@ class Edge(msgspec.Struct, frozen=True, kw_only=True):
     issue_token: Callable[[TokenRequest], Awaitable[TokenDecision]]
     documents: Mapping[str, bytes]
     public_url: str
+    security_servers: frozenset[str]
     problem_texts: ProblemTexts
     ready: Callable[[], Awaitable[bool]]
+    traffic: Traffic
     version: str
 
 
@@ -85,28 +91,54 @@ def edge_of(connection: ASGIConnection[Any, Any, Any, Any]) -> Edge:
 async def guard(connection: ASGIConnection[Any, Any, Any, Any], route: BaseRouteHandler) -> None:
     """The one guard of every route: unambiguous request, then a verified caller who holds the route's scope.
 
+    Behind X-Road the carrier must speak for the caller's organisation; a GET has its officer in the token only, so
+    there the officer is compared too. What has a body is compared with it in `officer_of` and `optional_officer`.
+
+    A route that states `always` (health) is answered however busy the server is.
+
     Raises:
+        Unavailable: `overloaded`.
+        BadRequest: `rate-limited`, or what makes the request ambiguous.
         Challenged: no valid token and proof.
-        Refused: the scope is missing (recorded).
+        Refused: the carrier does not agree, or the scope is missing (recorded).
     """
     default_deny(connection, route)
-    scope = stated_scope(route.opt)
-    if scope is None:
+    scope, edge = stated_scope(route.opt), edge_of(connection)
+    if route.opt.get("always") is True:
+        edge.traffic.look(connection.scope)
         return
-    edge = edge_of(connection)
-    headers = connection.scope["headers"]
-    caller = edge.authenticate(
-        Credentials(
-            method=str(connection.scope.get("method", "")),
-            raw_path=connection.scope["raw_path"].decode("ascii", "replace").partition("?")[0],
-            query=connection.scope["query_string"].decode("ascii", "replace"),
-            authorizations=tuple(v.decode("latin-1") for k, v in headers if k.lower() == b"authorization"),
-            proofs=tuple(v.decode("latin-1") for k, v in headers if k.lower() == b"dpop"),
-        )
-    )
+    connection.scope["state"]["visit"].enter()
+    if scope is None:
+        edge.traffic.admit_address(connection.scope)
+        return
+    passage = passage_of(connection.scope, edge.security_servers)
+    try:
+        caller = edge.authenticate(_credentials(connection, passage))
+    except Challenged:
+        edge.traffic.admit_address(connection.scope)
+        raise
     connection.scope["state"]["caller"] = caller
+    edge.traffic.admit_client(connection.scope, caller.organisation, caller.client.id)
+    if passage.carrier is not None:
+        header = passage.carrier.stranger_to(caller.organisation)
+        if header is None and connection.scope.get("method") == "GET":
+            header = passage.carrier.at_odds_with(caller.officer, ())
+        if header is not None:
+            await refuse_carrier(edge.world, caller, header, officer=caller.officer, body=b"")
     if scope not in caller.scopes and route.opt.get("or_scope") not in caller.scopes:
         await refuse(edge.world, caller, Reason.SCOPE_MISSING, officer=caller.officer, body=b"")
+
+
+def _credentials(connection: ASGIConnection[Any, Any, Any, Any], passage: Passage) -> Credentials:
+    headers = connection.scope["headers"]
+    return Credentials(
+        method=str(connection.scope.get("method", "")),
+        raw_path=connection.scope["raw_path"].decode("ascii", "replace").partition("?")[0],
+        query=connection.scope["query_string"].decode("ascii", "replace"),
+        authorizations=tuple(v.decode("latin-1") for k, v in headers if k.lower() == b"authorization"),
+        proofs=tuple(v.decode("latin-1") for k, v in headers if k.lower() == b"dpop"),
+        passage=passage,
+    )
 
 
 def caller_of(request: AnyRequest) -> Caller:
@@ -115,27 +147,35 @@ def caller_of(request: AnyRequest) -> Caller:
     return caller
 
 
-async def officer_of(request: AnyRequest, stated: OfficerBody | None) -> Officer:
-    """The officer in the body or in the token; both present must be equal.
+async def officer_of(request: AnyRequest, stated: OfficerBody | None, *references: str) -> Officer:
+    """The officer in the body or in the token; both present must be equal, and what the carrier says must agree.
+
+    `references` are the case references of the request.
 
     Raises:
         BadRequest: they differ, or the body's does not fit its kind.
-        Refused: neither names one (recorded).
+        Refused: neither names one, or the carrier names another officer or case (recorded).
     """
-    officer = optional_officer(request, stated)
+    officer = await optional_officer(request, stated, *references)
     if officer is None:
         world, body = edge_of(request).world, await request.body()
         await refuse(world, caller_of(request), Reason.OFFICER_MISSING, officer=None, body=body)
     return officer
 
 
-def optional_officer(request: AnyRequest, stated: OfficerBody | None) -> Officer | None:
-    """As `officer_of`, for a use case that records the missing officer itself."""
+async def optional_officer(request: AnyRequest, stated: OfficerBody | None, *references: str) -> Officer | None:
+    """As `officer_of`, for an operation that may have none, or whose use case records the missing one itself."""
     caller = caller_of(request)
     body = None if stated is None else _officer(stated)
     if body is not None and caller.officer is not None and body != caller.officer:
         raise BadRequest("invalid-value", ("/officer",))
-    return body or caller.officer
+    officer = body or caller.officer
+    carrier = caller.passage.carrier if caller.passage else None
+    header = carrier.at_odds_with(officer, references) if carrier else None
+    if header is not None:
+        world, received = edge_of(request).world, await request.body()
+        await refuse_carrier(world, caller, header, officer=officer, body=received)
+    return officer
 
 
 def _officer(stated: OfficerBody) -> Officer:

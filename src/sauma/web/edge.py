@@ -5,7 +5,6 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
-import msgspec
 from litestar import Litestar, Request, Response
 from litestar.datastructures import State
 from litestar.enums import ScopeType
@@ -13,13 +12,24 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from sauma.exchange.append import CallerChanged, ProofReplayed, Refused
 from sauma.exchange.record import receipt_member
+from sauma.web.carrier import traceparent_of
 from sauma.web.context import Challenged, Edge, edge_of, guard
 from sauma.web.gate import DEPOSITS_LIMIT
-from sauma.web.logs import Log, duration_class
+from sauma.web.logs import Log
 from sauma.web.problems import LastResort, ProblemWriter
-from sauma.web.routes import cases, inspection, matters, public, records, tokens
+from sauma.web.routes import cases, documents, inspection, matters, public, records, tokens
+from sauma.web.telemetry.tracing import REFUSED, Endings, Vocabulary, Watcher
+from sauma.web.traffic import Traffic, Visit
 
-ROUTES = (*public.ROUTES, *tokens.ROUTES, *cases.ROUTES, *matters.ROUTES, *records.ROUTES, *inspection.ROUTES)
+ROUTES = (
+    *public.ROUTES,
+    *documents.ROUTES,
+    *tokens.ROUTES,
+    *cases.ROUTES,
+    *matters.ROUTES,
+    *records.ROUTES,
+    *inspection.ROUTES,
+)
 
 API_VERSION = "1.0.0"
 
@@ -27,9 +37,18 @@ API_VERSION = "1.0.0"
 class Envelope:
     """The one middleware: a request id in and out, fixed headers, and one line about how the request ended."""
 
-    def __init__(self, app: ASGIApp, *, log: Log, new_id: Callable[[], uuid.UUID], clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        traffic: Traffic,
+        endings: Endings,
+        new_id: Callable[[], uuid.UUID],
+        clock: Callable[[], float],
+    ) -> None:
         self._app = app
-        self._log = log
+        self._traffic = traffic
+        self._endings = endings
         self._new_id = new_id
         self._clock = clock
 
@@ -39,49 +58,45 @@ class Envelope:
             await self._app(scope, receive, send)
             return
         request_id = str(self._new_id())
-        scope.setdefault("state", {})["request_id"] = request_id
+        visit = Visit(self._traffic, receive)
+        scope.setdefault("state", {}).update(request_id=request_id, visit=visit)
+        scope["state"]["traceparent"] = traceparent = traceparent_of(scope["headers"], request_id)
         began = self._clock()
+        self._endings.began()
         status = 0
 
         async def stamped(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
+                visit.leave()
                 status = message["status"]
                 message["headers"] = [
                     *message["headers"],
                     (b"sauma-request-id", request_id.encode()),
+                    (b"traceparent", traceparent.encode()),
                     (b"api-version", API_VERSION.encode()),
                     (b"x-content-type-options", b"nosniff"),
+                    *self._traffic.lines(scope),
                 ]
             await send(message)
 
         try:
-            await self._app(scope, receive, stamped)
+            await self._app(scope, visit.receive, stamped)
         finally:
-            self._tell(scope, status, (self._clock() - began) * 1000)
-
-    def _tell(self, scope: Scope, status: int, milliseconds: float) -> None:
-        caller = scope.get("state", {}).get("caller")
-        keys: dict[str, object] = {
-            "requestId": scope["state"]["request_id"],
-            "route": str(scope.get("path_template") or "unmatched"),
-            "method": str(scope.get("method", "")),
-            "status": status,
-            "durationClass": duration_class(milliseconds),
-        }
-        if caller is not None:
-            keys |= {"organisation": caller.organisation, "client": caller.client.id}
-        self._log.info("request-finished", **keys)
+            visit.leave()
+            self._endings.ended(scope, status, self._clock() - began)
 
 
-def application(edge: Edge, *, log: Log, new_id: Callable[[], uuid.UUID]) -> ASGIApp:
-    """The ASGI application over the given parts."""
+def application(
+    edge: Edge, *, log: Log, new_id: Callable[[], uuid.UUID], watchers: tuple[Watcher, ...] = ()
+) -> ASGIApp:
+    """The ASGI application over the given parts; `watchers` are told how each request ended."""
     writer = ProblemWriter(edge.problem_texts, public_url=edge.public_url, log=log, new_id=new_id)
     answers = writer.exception_map() | {
-        Challenged: _challenged,
+        Challenged: _challenged(writer),
         Refused: _refused(writer),
-        CallerChanged: _token_gone,
-        ProofReplayed: _proof_gone,
+        CallerChanged: _credentials_gone(writer, "invalid_token"),
+        ProofReplayed: _credentials_gone(writer, "invalid_dpop_proof"),
     }
     app = Litestar(
         route_handlers=list(ROUTES),
@@ -93,28 +108,39 @@ def application(edge: Edge, *, log: Log, new_id: Callable[[], uuid.UUID]) -> ASG
         request_max_body_size=DEPOSITS_LIMIT + 1,
         debug=False,
     )
-    return LastResort(Envelope(app, log=log, new_id=new_id, clock=time.perf_counter), log=log)
+    endings = Endings(log, vocabulary(app, edge), watchers)
+    envelope = Envelope(app, traffic=edge.traffic, endings=endings, new_id=new_id, clock=time.perf_counter)
+    return LastResort(envelope, log=log)
 
 
-def _challenged(_: Request[Any, Any, Any], error: Challenged) -> Response[bytes]:
-    return Response(
-        msgspec.json.encode(error.body),
-        status_code=error.status,
-        media_type="application/json",
-        headers={name: value for name, value in error.headers if name.lower() != "content-type"},
-    )
+def vocabulary(app: Litestar, edge: Edge) -> Vocabulary:
+    """The routes and purposes there are."""
+    routes = frozenset(route.path_format for route in app.routes)
+    return Vocabulary(routes=routes, purposes=frozenset(edge.world.catalogue.purposes))
 
 
-def _token_gone(request: Request[Any, Any, Any], _: CallerChanged) -> Response[bytes]:
-    return _challenged(request, edge_of(request).token_challenge("invalid_token"))
+def _challenged(writer: ProblemWriter) -> Callable[[Request[Any, Any, Any], Challenged], Response[bytes]]:
+    def answer(request: Request[Any, Any, Any], error: Challenged) -> Response[bytes]:
+        request.scope["state"]["challenge"] = error.body.get("error", "none")
+        response = writer.challenge(request, error.status, error.body)
+        response.headers |= {name: value for name, value in error.headers if name.lower() != "content-type"}
+        return response
+
+    return answer
 
 
-def _proof_gone(request: Request[Any, Any, Any], _: ProofReplayed) -> Response[bytes]:
-    return _challenged(request, edge_of(request).token_challenge("invalid_dpop_proof"))
+def _credentials_gone(writer: ProblemWriter, error: str) -> Callable[[Request[Any, Any, Any], Any], Response[bytes]]:
+    challenged = _challenged(writer)
+
+    def answer(request: Request[Any, Any, Any], _: CallerChanged | ProofReplayed) -> Response[bytes]:
+        return challenged(request, edge_of(request).token_challenge(error))
+
+    return answer
 
 
 def _refused(writer: ProblemWriter) -> Callable[[Request[Any, Any, Any], Refused], Response[bytes]]:
     def answer(request: Request[Any, Any, Any], error: Refused) -> Response[bytes]:
+        request.scope["state"]["outcome"] = REFUSED
         receipt = receipt_member(edge_of(request).world, error.receipt.entry, error.receipt.leaf_hash)
         response = writer.response(request, error.code, pointers=error.pointers, receipt=receipt)
         if error.code == "scope-missing":

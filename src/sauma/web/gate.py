@@ -229,7 +229,10 @@ def _finite(digits: str) -> float:
 
 
 def _plainly_clean(raw: bytes) -> bool:
-    return raw.isascii() and b"\\" not in raw and b"\x7f" not in raw
+    """Whether all of it is clean at once, and so every text in it: what is in NFC has no part that is not (UAX 15)."""
+    if b"\\" in raw:
+        return False
+    return b"\x7f" not in raw if raw.isascii() else is_clean(raw.decode())
 
 
 def _first_unclean(value: object, known: frozenset[str]) -> str | None:

@@ -11,6 +11,7 @@ import logging
 import re
 import sys
 import uuid
+from collections.abc import Mapping
 from types import MappingProxyType, TracebackType
 from typing import BinaryIO, Protocol
 
@@ -26,17 +27,12 @@ EVENTS: MappingProxyType[str, frozenset[str]] = MappingProxyType(
         for event, keys in {
             "server-started": "version environment port workers",
             "server-stopped": "version environment",
-            "start-refused": "code",
-            "database-started": "version durationClass",
-            "migration-applied": "migration durationClass",
-            "request-finished": "requestId route method status durationClass code organisation client",
-            "problem-answered": "requestId instance route method status code organisation client",
-            "internal-error": "requestId instance route method status errorClass module line",
-            "seal-refused": "requestId instance route method status errorClass module line",
-            "dependency-unavailable": "requestId instance route method status code",
+            "request-finished": "requestId traceId route method status durationClass code organisation client",
+            "problem-answered": "requestId traceId instance route method status code",
+            "internal-error": "requestId traceId instance route method status errorClass module line",
+            "seal-refused": "requestId traceId instance route method status errorClass module line",
+            "dependency-unavailable": "requestId traceId instance route method status code",
             "last-resort": "errorClass module line",
-            "writer-opened": "writer",
-            "writer-closed": "writer code",
             "library-message": "logger",
             "log-refused": "dropped",
         }.items()
@@ -50,14 +46,13 @@ _FORMS = {
     key: re.compile(form)
     for key, form in {
         "requestId": _UUID,
+        "traceId": "[0-9a-f]{32}",
         "instance": _UUID,
-        "writer": _UUID,
         "route": r"/[A-Za-z{}_/.-]{0,100}|/v1(/[A-Za-z{}_.-]{1,40}){0,8}|unmatched",
         "method": "[A-Z]{1,10}",
         "durationClass": _WORD,
         "code": _WORD,
         "environment": _WORD,
-        "migration": "[0-9]{4}_[a-z0-9_]{1,60}",
         "version": "[0-9A-Za-z.+-]{1,30}",
         "organisation": "[0-9]{7}-[0-9]",
         "client": "[A-Za-z0-9._:-]{1,64}",
@@ -69,6 +64,8 @@ _FORMS = {
 _NUMBERS = frozenset({"status", "line", "port", "workers", "dropped"})
 _LARGEST_NUMBER = 10**9
 _SUM_DIGITS = 16
+_WITHHELD = "withheld"
+_MOMENT = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{6})?Z$"
 _SUM_OPENING = b',"sum":"'
 _DURATION_CLASSES = ((10, "under-10-ms"), (50, "under-50-ms"), (250, "under-250-ms"), (1000, "under-1-s"))
 
@@ -116,6 +113,12 @@ def duration_class(milliseconds: float) -> str:
     return next((name for limit, name in _DURATION_CLASSES if milliseconds < limit), "over-1-s")
 
 
+def trace_id(state: Mapping[str, object]) -> str | None:
+    """The trace a request belongs to, as the state of its scope names it: 32 hex digits."""
+    traceparent = state.get("traceparent")
+    return None if traceparent is None else str(traceparent).split("-")[1]
+
+
 def error_origin(error: BaseException) -> dict[str, object]:
     """Class of an exception and module and line it was raised at, as log keys; never its message or locals."""
     kind = type(error)
@@ -125,6 +128,40 @@ def error_origin(error: BaseException) -> dict[str, object]:
         module, line = str(frame.tb_frame.f_globals.get("__name__", "unknown")), frame.tb_lineno
         frame = frame.tb_next
     return {"errorClass": f"{kind.__module__}.{kind.__qualname__}", "module": module, "line": line}
+
+
+def log_schema() -> dict[str, object]:
+    """JSON Schema of a line of the log, made of `EVENTS` and the forms of their keys."""
+    always: dict[str, object] = {
+        "level": {"enum": ["info", "warning", "error"]},
+        "at": {"type": "string", "pattern": _MOMENT},
+        "sum": {"type": "string", "pattern": f"^[0-9a-f]{{{_SUM_DIGITS}}}$"},
+        "dropped": _form("dropped"),
+    }
+    lines = [
+        {
+            "title": event,
+            "type": "object",
+            "properties": {"event": {"const": event}, **{key: _form(key) for key in sorted(keys)}, **always},
+            "required": ["event", "level", "at", "sum"],
+            "additionalProperties": False,
+        }
+        for event, keys in EVENTS.items()
+    ]
+    return {
+        "title": "A line of the log",
+        "description": "One JSON object a line, its events and keys a closed set. `at` is UTC. `sum` is the beginning "
+        "of the SHA-256 of what stands before it. `withheld` stands where a value was not of its key's form.",
+        "oneOf": lines,
+    }
+
+
+def _form(key: str) -> dict[str, object]:
+    if key in _NUMBERS:
+        told: dict[str, object] = {"type": "integer", "minimum": 0, "maximum": _LARGEST_NUMBER}
+    else:
+        told = {"type": "string", "pattern": f"^(?:{_FORMS[key].pattern})$"}
+    return {"anyOf": [told, {"const": _WITHHELD}]}
 
 
 def verify_line(line: bytes) -> bool:
@@ -145,9 +182,11 @@ def _only_known(_logger: WrappedLogger, _method: str, event_dict: EventDict) -> 
 
 def _fit(key: str, value: object) -> str | int:
     if key in _NUMBERS:
-        return value if isinstance(value, int) and 0 <= value <= _LARGEST_NUMBER else "withheld"
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _LARGEST_NUMBER:
+            return _WITHHELD
+        return value
     text = str(value) if isinstance(value, str | uuid.UUID) else ""
-    return text if _FORMS[key].fullmatch(text) and not looks_like_hetu(text) else "withheld"
+    return text if _FORMS[key].fullmatch(text) and not looks_like_hetu(text) else _WITHHELD
 
 
 def _render(_logger: WrappedLogger, _method: str, event_dict: EventDict) -> bytes:

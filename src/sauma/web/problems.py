@@ -5,7 +5,7 @@ the log line of the same id tells the class and place of the error, not its mess
 """
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -17,7 +17,7 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 
 from sauma.core.errors import BadRequest, SealError, Unavailable
 from sauma.core.problems import STATUS, ProblemTexts, accepted_language, in_language
-from sauma.web.logs import Log, error_origin
+from sauma.web.logs import Log, error_origin, trace_id
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = "1"
@@ -35,7 +35,9 @@ _CODE_OF_STATUS = {
     HTTPStatus.TOO_MANY_REQUESTS: "rate-limited",
     HTTPStatus.SERVICE_UNAVAILABLE: "overloaded",
 }
-_TRY_AGAIN = frozenset({"idempotency-key-in-progress", "rate-limited"} | {c for c, s in STATUS.items() if s > 500})  # noqa: PLR2004  # 503 and 504
+TRY_AGAIN = frozenset({"idempotency-key-in-progress", "rate-limited"} | {c for c, s in STATUS.items() if s > 500})  # noqa: PLR2004  # 503 and 504
+"""Codes whose answer says after how many seconds the same request may be sent again."""
+_NO_CREDENTIALS = "The request shows no credentials."
 _LAST_WORDS = b'{"type":"about:blank","title":"Internal error","status":500,"code":"internal"}'
 
 
@@ -47,7 +49,10 @@ class PointedError(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
-    """The members of a problem (RFC 9457 section 3 and our extensions)."""
+    """The members of a problem (RFC 9457 section 3 and our extensions).
+
+    `error` and `error_description` stand beside the code where RFC 6750 has a word of its own.
+    """
 
     type: str
     title: str
@@ -59,6 +64,23 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_de
     remedy: str | None = None
     errors: tuple[PointedError, ...] = ()
     receipt: dict[str, str] | None = None
+    error: str | None = None
+    error_description: str | None = msgspec.field(default=None, name="error_description")
+
+
+class CredentialsProblem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The answer to credentials that do not let in: a problem whose kind is the OAuth error, and none without any.
+
+    `error` and `error_description` are those of the challenge in `WWW-Authenticate` (RFC 6750 section 3).
+    """
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    error: str | msgspec.UnsetType = msgspec.UNSET
+    error_description: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class ProblemWriter:
@@ -87,11 +109,12 @@ class ProblemWriter:
         `receipt` is the receipt of a recorded refusal; its entry is the decision's id.
         """
         instance = self._new_id()
+        request.scope.setdefault("state", {})["problem"] = code
         language = accepted_language(request.headers.get("accept-language"))
         problem = self.problem(code, language, instance=instance, pointers=pointers, receipt=receipt)
         self._tell(request, problem, instance, cause)
         headers = {"Cache-Control": "no-store", "Content-Language": language}
-        if code in _TRY_AGAIN:
+        if code in TRY_AGAIN:
             headers["Retry-After"] = RETRY_AFTER_SECONDS
         if isinstance(cause, HTTPException) and code == "method-not-allowed":
             headers["Allow"] = (cause.headers or {}).get("allow", "")
@@ -123,6 +146,24 @@ class ProblemWriter:
             errors=tuple(PointedError(pointer=pointer, code=code) for pointer in pointers),
         )
 
+    def challenge(self, request: Request[Any, Any, Any], status: int, body: Mapping[str, object]) -> Response[bytes]:
+        """The answer to credentials that let nobody in; `body` holds the OAuth error and its text, or nothing.
+
+        Credentials in a place where they may not be are a malformed request: 400, a problem with a code.
+        """
+        told = {name: str(said) for name, said in body.items()}
+        if status == HTTPStatus.BAD_REQUEST:
+            language = accepted_language(request.headers.get("accept-language"))
+            request.scope["state"]["problem"] = "invalid-value"
+            problem = self.problem("invalid-value", language, instance=self._new_id())
+            return _written(msgspec.structs.replace(problem, **told), status)
+        text = told.get("error_description", _NO_CREDENTIALS)
+        instance, title = self._new_id().urn, HTTPStatus(status).phrase
+        refused = CredentialsProblem(
+            type="about:blank", title=title, status=status, detail=text, instance=instance, **told
+        )
+        return _written(refused, status)
+
     def exception_map(self) -> ExceptionMap:
         """What the application registers as `exception_handlers`."""
         return {
@@ -139,6 +180,8 @@ class ProblemWriter:
         response = self.response(request, error.code, pointers=error.pointers)
         if error.etag is not None:  # the caller's own: what it must send to go on
             response.headers["ETag"] = error.etag
+        if error.retry_after is not None:
+            response.headers["Retry-After"] = str(error.retry_after)
         return response
 
     def _unavailable(self, request: Request[Any, Any, Any], error: Unavailable) -> Response[bytes]:
@@ -161,8 +204,10 @@ class ProblemWriter:
     def _tell(
         self, request: Request[Any, Any, Any], problem: Problem, instance: uuid.UUID, cause: BaseException | None
     ) -> None:
+        state = request.scope.get("state", {})
         keys: dict[str, object] = {
-            "requestId": request.scope.get("state", {}).get("request_id"),
+            "requestId": state.get("request_id"),
+            "traceId": trace_id(state),
             "instance": instance,
             "route": request.scope.get("path_template") or "unmatched",
             "method": request.method,
@@ -205,6 +250,10 @@ class LastResort:
                 headers = [(b"content-type", MEDIA_TYPE.encode()), (b"cache-control", b"no-store")]
                 await send({"type": "http.response.start", "status": 500, "headers": headers})
                 await send({"type": "http.response.body", "body": _LAST_WORDS, "more_body": False})
+
+
+def _written(problem: Problem | CredentialsProblem, status: int) -> Response[bytes]:
+    return Response(msgspec.json.encode(problem), status_code=status, media_type=MEDIA_TYPE)
 
 
 def _names_a_parameter(extra: object) -> bool:

@@ -1,14 +1,25 @@
-"""What the open operations and the token endpoint answer, for the description only; see `web/answers.py`."""
+"""What the open operations and the token endpoint answer, for the description only; see `web/answers.py`.
 
+Beside it the description itself, as it is committed and served.
+"""
+
+from pathlib import Path
 from typing import Annotated, Literal
 
 import msgspec
 
 from sauma.core.people import Confidential
+from sauma.core.problems import Actor, Retry
 from sauma.core.purposes import Cell, Flow, Precondition, Provision, Text, Window
 
 Digest = Annotated[str, msgspec.Meta(description="RFC 9530 form: `sha-256=:<base64>:`.")]
 FieldPath = Annotated[str, msgspec.Meta(description="A field of the matrix, `group.member`.")]
+
+
+def openapi_bytes() -> bytes:
+    """The committed description of the API, byte for byte: inside the installed package, else beside `src`."""
+    packaged = Path(__file__).parents[1] / "openapi" / "sauma.json"
+    return (packaged if packaged.is_file() else Path(__file__).parents[3] / "openapi" / "sauma.json").read_bytes()
 
 
 class Status(Confidential, frozen=True, kw_only=True, rename="camel"):
@@ -20,9 +31,9 @@ class Status(Confidential, frozen=True, kw_only=True, rename="camel"):
 
 
 class Health(Confidential, frozen=True, kw_only=True):
-    """Whether the server lives or can serve; `unavailable` comes with status 503."""
+    """That the server lives, or can serve; one that cannot answers with a problem, status 503."""
 
-    status: Literal["live", "ready", "unavailable"]
+    status: Literal["live", "ready"]
 
 
 class PublishedCode(Confidential, frozen=True, kw_only=True):
@@ -92,15 +103,53 @@ class PurposePage(PurposeSummary, frozen=True, kw_only=True, rename="camel"):
     catalogue_digest: Digest
 
 
+class ActorNamed(Confidential, frozen=True, kw_only=True):
+    """Who must act, by an id of a closed list and in words."""
+
+    id: Actor
+    text: Text
+
+
+class RetryRule(Confidential, frozen=True, kw_only=True):
+    """Whether the call may be sent again, by an id of a closed list and in words.
+
+    `wait`: the same call after `Retry-After`. `correct`: a corrected one. `settle`: not before a person has acted.
+    """
+
+    id: Retry
+    text: Text
+
+
 class ProblemPage(Confidential, frozen=True, kw_only=True):
-    """What a problem code means and what to do about it; `shown` is the title in the language asked for."""
+    """What a problem code means, how it comes about, what to do and who does it.
+
+    `shown` is the title in the language asked for.
+    """
 
     code: str
     status: int
     title: Text
     detail: Text
+    cause: Text
     remedy: Text
+    actor: ActorNamed
+    retry: RetryRule
     shown: str
+
+
+class Description(Confidential, frozen=True, kw_only=True, rename="camel"):
+    """An OpenAPI 3.1 document: this one."""
+
+    openapi: str
+    info: dict[str, msgspec.Raw]
+    json_schema_dialect: str | msgspec.UnsetType = msgspec.UNSET
+    servers: tuple[dict[str, msgspec.Raw], ...] | msgspec.UnsetType = msgspec.UNSET
+    paths: dict[str, msgspec.Raw]
+    webhooks: dict[str, msgspec.Raw] | msgspec.UnsetType = msgspec.UNSET
+    components: dict[str, msgspec.Raw]
+    security: tuple[dict[str, tuple[str, ...]], ...] | msgspec.UnsetType = msgspec.UNSET
+    tags: tuple[dict[str, msgspec.Raw], ...] | msgspec.UnsetType = msgspec.UNSET
+    external_docs: dict[str, msgspec.Raw] | msgspec.UnsetType = msgspec.UNSET
 
 
 class ServerMetadata(Confidential, frozen=True, kw_only=True):

@@ -55,7 +55,7 @@ def resolve_pairwise(provider: Provider, *, organisation: str, text: str) -> tup
 
 def _cipher(provider: Provider, key: KeyRef) -> AESSIV:
     """The AES-256-SIV cipher of a key version, from two MAC blocks; the organisation is its associated data."""
-    return AESSIV(b"".join(provider.mac(key, b"sauma/pairwise/v1" + block) for block in (b"\x01", b"\x02")))
+    return AESSIV(b"".join(provider.derive(key, b"sauma/pairwise/v1" + block) for block in (b"\x01", b"\x02")))
 
 
 def _decode(text: str) -> bytes:

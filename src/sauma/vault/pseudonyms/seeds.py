@@ -43,4 +43,4 @@ def unwrap_seed(provider: Provider, *, controller: str, wrapped: bytes) -> bytes
 def _cipher(provider: Provider, controller: str) -> AESSIV:
     root = provider.current(KeyPurpose.SEED_WRAP)
     context = b"sauma/seed-wrap/v1" + organisation16(controller)
-    return AESSIV(provider.mac(root, context + b"\x01") + provider.mac(root, context + b"\x02"))
+    return AESSIV(provider.derive(root, context + b"\x01") + provider.derive(root, context + b"\x02"))

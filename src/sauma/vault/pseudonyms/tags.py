@@ -40,5 +40,5 @@ def monthly_tag(provider: Provider, *, kind: TagKind, month: str, identity: byte
         SealError: not a month, or the tag key is disabled or gone.
     """
     root = provider.current(KeyPurpose.TAG)
-    key = provider.mac(root, b"sauma/tag/v1" + month7(month) + kind.value)
+    key = provider.derive(root, b"sauma/tag/v1" + month7(month) + kind.value)
     return hmac.digest(key, identity, "sha256")[:TAG_LENGTH]

@@ -18,18 +18,20 @@ from sauma.web.context import (
     with_digest,
 )
 from sauma.web.gate import StrictBody
+from sauma.web.telemetry.tracing import DISCLOSED, NOTHING
 
 
 @post("/v1/case-queries", opt={"scope": "case:read"}, dto=StrictBody, return_dto=None, status_code=200)
 async def query_case(request: AnyRequest, data: JSONBody[CaseQueryBody]) -> Response[bytes]:
     """Ask for a client's minimal case data: a purpose and a case, never a law."""
+    reference = case_reference_of(data.case_reference, "/caseReference")
     query = CaseQuery(
         caller=caller_of(request),
         purpose=data.purpose,
-        case_reference=case_reference_of(data.case_reference, "/caseReference"),
+        case_reference=reference,
         controller=data.controller,
         person=person_of(request, data.subject),
-        officer=optional_officer(request, data.officer),
+        officer=await optional_officer(request, data.officer, reference),
         period=None if data.period is None else _months(data.period),
         form=Form(data.form),
         fields=data.fields,
@@ -38,7 +40,11 @@ async def query_case(request: AnyRequest, data: JSONBody[CaseQueryBody]) -> Resp
         cursor=data.cursor,
         body=await request.body(),
     )
+    noted = request.scope["state"]
+    noted["purpose"] = data.purpose
     disclosed = await disclose(edge_of(request).world, query)
+    noted["outcome"] = NOTHING if disclosed.fields is None else DISCLOSED
+    noted["fields"] = disclosed.fields or 0
     return json_response(disclosed.body, headers=with_digest(disclosed.body))
 
 

@@ -31,6 +31,7 @@ from sauma.web.context import (
     json_response,
     moment_of,
     officer_of,
+    optional_officer,
     uuid_of,
 )
 from sauma.web.gate import StrictBody, strict_query
@@ -52,6 +53,8 @@ async def list_own_disclosures(request: AnyRequest) -> Response[bytes]:
     if _SCOPES[role] not in caller.scopes:
         await refuse(edge_of(request).world, caller, Reason.SCOPE_MISSING, officer=caller.officer, body=b"")
     reference = query.get("caseReference")
+    if reference is not None:
+        await optional_officer(request, None, reference)
     world = edge_of(request).world
     until = _moment(query, "to") or world.clock()
     search = DisclosureSearch(
@@ -114,7 +117,7 @@ async def start_audit_session(request: AnyRequest, data: JSONBody[AuditSessionBo
     session = AuditSession(
         audit_purpose=data.audit_purpose,
         dossier=case_reference_of(data.dossier, "/dossier"),
-        officer=await officer_of(request, data.officer),
+        officer=await officer_of(request, data.officer, data.dossier),
         until=moment_of(data.until, "/until"),
     )
     return done_response(request, await open_audit_session(world, call, session))

@@ -39,7 +39,7 @@ async def state_matter(
         opened_at=day_or_moment_of(data.opened_at, "/openedAt"),
         state=data.state,
         unit=data.unit,
-        officer=await officer_of(request, data.officer),
+        officer=await officer_of(request, data.officer, case_reference),
         expected=expected_revision(request),
     )
     done = await put_matter(world, call, said)

@@ -6,12 +6,15 @@ from litestar.params import FromPath
 
 from sauma.core.canonical import JsonValue, structured_digest
 from sauma.core.decision import ALREADY_HELD, PULLS_BUILT, SERVER_SET
-from sauma.core.errors import BadRequest
+from sauma.core.errors import BadRequest, Unavailable
 from sauma.core.problems import STATUS, accepted_language, in_language
 from sauma.core.purposes import Catalogue, Mode, Purpose
-from sauma.web.context import AnyRequest, edge_of, json_response
+from sauma.web.context import AnyRequest, Edge, edge_of, json_response
+from sauma.web.pages import HTML, READING, page_headers, prefers_html, problem_page
 
 OPEN = {"open": True}
+ALWAYS = OPEN | {"always": True}
+"""Answered, and never limited, however busy the server is: a supervisor that hears nothing would end it."""
 PUBLIC_CACHE = {"Cache-Control": "public, max-age=300"}
 AVAILABLE = PULLS_BUILT | {"supervision-audit"}
 CHOSEN_CODES = ("matterKinds", "officerRoles", "auditPurposes", "languages", "relations")
@@ -20,7 +23,18 @@ CHOSEN_CODES = ("matterKinds", "officerRoles", "auditPurposes", "languages", "re
 @get("/v1/status", opt=OPEN)
 async def show_status(request: AnyRequest) -> Response[bytes]:
     """Which environment and version this is, and under which catalogue it decides."""
+    return _status(edge_of(request))
+
+
+@get("/status", opt=OPEN)
+async def show_serving(request: AnyRequest) -> Response[bytes]:
+    """What `/v1/status` says while the interface serves, a problem while it cannot (Italian rule `paths-status`)."""
     edge = edge_of(request)
+    await _check_ready(edge)
+    return _status(edge)
+
+
+def _status(edge: Edge) -> Response[bytes]:
     members: dict[str, JsonValue] = {
         "environment": edge.world.environment.value,
         "version": edge.version,
@@ -29,17 +43,24 @@ async def show_status(request: AnyRequest) -> Response[bytes]:
     return json_response(members)
 
 
-@get("/health/live", opt=OPEN)
+@get("/health/live", opt=ALWAYS)
 async def show_live() -> Response[bytes]:
     """The process answers."""
     return json_response({"status": "live"})
 
 
-@get("/health/ready", opt=OPEN)
+@get("/health/ready", opt=ALWAYS)
 async def show_ready(request: AnyRequest) -> Response[bytes]:
-    """The process can serve: its database answers."""
-    ready = await edge_of(request).ready()
-    return json_response({"status": "ready" if ready else "unavailable"}, status=200 if ready else 503)
+    """The process can serve: its database answered within the last second, and it was not told to stop."""
+    await _check_ready(edge_of(request))
+    return json_response({"status": "ready"})
+
+
+async def _check_ready(edge: Edge) -> None:
+    if edge.traffic.draining:
+        raise Unavailable("overloaded")
+    if not await edge.ready():
+        raise Unavailable("ledger-unavailable")
 
 
 @get("/v1/purposes", opt=OPEN)
@@ -69,21 +90,32 @@ async def show_purpose(request: AnyRequest, purpose_id: FromPath[str]) -> Respon
 
 @get("/v1/problems/{code:str}", opt=OPEN)
 async def show_problem(request: AnyRequest, code: FromPath[str]) -> Response[bytes]:
-    """What a problem code means and what to do about it."""
-    edge = edge_of(request)
-    text = edge.problem_texts.codes.get(code)
+    """What a problem code means, how it comes about, what to do about it and who does it.
+
+    A problem's `type` is the address of this page: a program gets JSON, and a browser, which prefers `text/html`,
+    gets the same as a page.
+    """
+    texts = edge_of(request).problem_texts
+    text = texts.codes.get(code)
     if text is None:
         raise BadRequest("not-found")
     language = accepted_language(request.headers.get("accept-language"))
+    headers = PUBLIC_CACHE | {"Content-Language": language, "Vary": "Accept, Accept-Language"}
+    if prefers_html(request.headers.get("accept")):
+        page = problem_page(texts, code, status=STATUS[code], language=language)
+        return Response(page, media_type=HTML, headers={**headers, **page_headers(READING)})
     members = {
         "code": code,
         "status": STATUS[code],
         "title": text.title,
         "detail": text.detail,
+        "cause": text.cause,
         "remedy": text.remedy,
+        "actor": {"id": text.actor, "text": texts.actors[text.actor]},
+        "retry": {"id": text.retry, "text": texts.retries[text.retry]},
         "shown": in_language(text.title, language),
     }
-    return json_response(msgspec.json.encode(members), headers=PUBLIC_CACHE | {"Content-Language": language})
+    return json_response(msgspec.json.encode(members), headers=headers)
 
 
 @get("/.well-known/oauth-authorization-server", opt=OPEN)
@@ -143,6 +175,7 @@ def _whole(catalogue: Catalogue, purpose: Purpose) -> dict[str, object]:
 
 ROUTES = (
     show_status,
+    show_serving,
     show_live,
     show_ready,
     list_purposes,

@@ -33,6 +33,7 @@ from sauma.web.context import (
     json_response,
     moment_of,
     officer_of,
+    optional_officer,
     person_of,
     uuid_of,
 )
@@ -48,7 +49,7 @@ def record_routes(resource: Resource) -> tuple[HTTPRouteHandler, ...]:
     async def put_one(request: AnyRequest, record_id: FromPath[str], data: JSONBody[RecordBody]) -> Response[bytes]:
         record = uuid_of(record_id, "/path/recordId")
         call = await call_of(request, f"PUT /v1/{resource.name}/{record}")
-        officer = await officer_of(request, data.officer)
+        officer = await officer_of(request, data.officer, data.case_reference)
         target = _Target(resource=resource, record=record, expected=expected_revision(request))
         deposit = _deposit(request, target, data)
         return done_response(request, await put_record(edge_of(request).world, call, deposit, officer))
@@ -106,7 +107,7 @@ def record_routes(resource: Resource) -> tuple[HTTPRouteHandler, ...]:
 async def deposit_records(request: AnyRequest, data: JSONBody[DepositsBody]) -> Response[bytes]:
     """Deposit up to 100 records, all or none."""
     call = await call_of(request, "POST /v1/deposits")
-    officer = await officer_of(request, data.officer)
+    officer = await officer_of(request, data.officer, *(record.case_reference for record in data.records))
     deposits = tuple(
         _deposit(request, _target(body, f"/records/{index}"), body) for index, body in enumerate(data.records)
     )
@@ -124,7 +125,7 @@ async def publish_state(
         resource=found,
         status=data.status,
         current_as_of=moment_of(data.current_as_of, "/currentAsOf"),
-        officer=caller_of(request).officer,
+        officer=await optional_officer(request, None),
     )
     return done_response(request, await put_publication_state(edge_of(request).world, call, said))
 

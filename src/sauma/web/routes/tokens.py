@@ -7,7 +7,9 @@ from litestar import Response, post
 
 from sauma.core.people import Confidential
 from sauma.exchange.tokens import TokenRequest
+from sauma.web.carrier import passage_of
 from sauma.web.context import AnyRequest, edge_of
+from sauma.web.gate import BODY_LIMIT
 
 
 class TokenForm(Confidential, frozen=True, kw_only=True, omit_defaults=True):
@@ -42,7 +44,7 @@ class TokenForm(Confidential, frozen=True, kw_only=True, omit_defaults=True):
     ] = msgspec.UNSET
 
 
-@post("/oauth/token", opt={"open": True, "form": TokenForm}, status_code=200)
+@post("/oauth/token", opt={"open": True, "form": TokenForm}, status_code=200, request_max_body_size=BODY_LIMIT)
 async def issue_token(request: AnyRequest) -> Response[bytes]:
     """A short-lived, key-bound token for one organisation.
 
@@ -56,8 +58,10 @@ async def issue_token(request: AnyRequest) -> Response[bytes]:
         body=await request.body(),
         proofs=tuple(v.decode("latin-1") for k, v in headers if k.lower() == b"dpop"),
         authorizations=tuple(v.decode("latin-1") for k, v in headers if k.lower() == b"authorization"),
+        passage=passage_of(request.scope, edge_of(request).security_servers),
     )
     decision = await edge_of(request).issue_token(asked)
+    request.scope["state"]["token"] = decision.body.get("error", "issued")
     return Response(
         msgspec.json.encode(decision.body),
         status_code=decision.status,
