@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PYTHON := PYTHONPATH=src $(BIN)/python
 # mypy runs without PYTHONPATH: what it finds by it counts as somebody else's, and is not reported
 
-.PHONY: test check tools lint types imports shapes shape contract demo faults slow bench bench-scale lint-api diff-api
+.PHONY: test check tools lint types imports shapes shape contract demo faults slow bench bench-scale lint-api diff-api fuzz-api canary
 
 test: tools
 	$(PYTHON) -m pytest
@@ -61,6 +61,14 @@ bench-scale: tools
 lint-api: export SAUMA_NL_RULES := $(or $(SAUMA_NL_RULES),$(firstword $(wildcard ../*/lint/nl-adr.yaml)))
 lint-api: tools
 	$(PYTHON) -m pytest -s tests/contract/test_lint.py
+
+# the description held against the running server by schemathesis; FUZZ_EXAMPLES for more of them
+fuzz-api: tools
+	FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-10} $(PYTHON) -m pytest -s tests/contract/test_schemathesis.py
+
+# the journeys with nothing but invented people, then a search for every one of them wherever bytes may lie
+canary: tools
+	$(PYTHON) -m pytest tests/journeys tests/contract tests/web/test_metrics.py tests/web/test_tracing.py
 
 # what a client relies on and the last tag promised is still there
 diff-api: tools

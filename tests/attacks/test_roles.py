@@ -195,6 +195,37 @@ async def test_nobody_but_the_owner_may_create_anywhere(scene: Scene) -> None:
     assert rows == []
 
 
+async def test_every_function_with_the_owners_rights_has_a_search_path_of_its_own(scene: Scene) -> None:
+    rows = await scene.sql(
+        "select p.oid::regprocedure::text as name, p.proconfig as settings from pg_proc p join pg_namespace n on n.oid = p.pronamespace"
+        " where p.prosecdef and n.nspname not in ('pg_catalog', 'information_schema')"
+    )
+    assert len(rows) > 20
+    assert {row["name"]: row["settings"] for row in rows if row["settings"] != ["search_path=pg_catalog, pg_temp"]} == {}
+
+
+@pytest.mark.parametrize("path", ["as the migrations left it", "taken away"])
+async def test_a_type_of_the_sessions_own_does_not_run_with_the_owners_rights(path: str, scene: Scene) -> None:
+    """PostgreSQL lets everybody make temporary objects until bootstrap forbids it; a restored database may have forgotten."""
+    attempt = await scene.attempt(scene.query(await scene.case()))
+    append_by_name = (await scene.sql("select 'api.append'::regproc::oid::regprocedure::text as name"))[0]["name"]
+    database = f'"{scene.database.name}"'
+    await scene.sql(f"grant temporary on database {database} to sauma_server")
+    if path == "taken away":
+        await scene.sql(f"alter function {append_by_name} reset search_path")
+    try:
+        async with connected(scene, "sauma_server") as connection:
+            await connection.execute("create domain pg_temp.jsonb as pg_catalog.jsonb check (false)")
+            if path == "taken away":  # so that the attack is known to be one
+                with pytest.raises(asyncpg.CheckViolationError):
+                    await append(connection, attempt)
+                return
+            assert (await append(connection, attempt))["status"] == "appended"
+    finally:
+        await scene.sql(f"revoke temporary on database {database} from sauma_server")
+        await scene.sql(f"alter function {append_by_name} set search_path = pg_catalog, pg_temp")
+
+
 CHANGED = ("update {} set kind = kind", "update {} set leaf = '\\x00'", "delete from {}")
 EMPTIED = ("truncate {}", "truncate {} cascade")
 
@@ -296,7 +327,7 @@ async def test_the_look_would_see_a_setting_that_stayed(scene: Scene) -> None:
 
 
 BANNED = re.compile(
-    r"\b(notify|listen|unlisten|pg_notify|dblink|prepare\s+transaction|create\s+temp|pg_advisory_lock|set\s+(session|role|search_path|synchronous_commit)|set\s+local)\b"
+    r"\b(notify|listen|unlisten|pg_notify|dblink|prepare\s+transaction|create\s+temp|pg_advisory_lock|set\s+(session|role|search_path(?! = pg_catalog, pg_temp', f)|synchronous_commit)|set\s+local)\b"
     r"|set_config\s*\([^)]*,\s*false\s*\)",
     re.IGNORECASE,
 )
@@ -317,6 +348,8 @@ async def test_no_sql_notifies_or_sets_the_session() -> None:
         "set session authorization x",
         "select set_config('a', 'b', false)",
         "SET synchronous_commit = off",
+        "set search_path = ledger",
+        "set search_path = pg_catalog, pg_temp; select 1",
     ):
         assert BANNED.search(planted)
 

@@ -153,6 +153,8 @@ PLANTED: dict[str, tuple[Callable[[Ground], object], dict[str, str]]] = {
     "clocks five seconds apart": (shadowed("clock_timestamp() returns timestamptz", "select pg_catalog.clock_timestamp() - interval '5 seconds'"), {"clock": "warn"}),
     "the migrator as the server's role": (role("sauma_migrator"), {"server role": "wrong", "key ring fits": "skip"}),
     "a table opened to the server": (on_database("grant insert on exchange.subject to sauma_server"), {"server role": "wrong", "key ring fits": "skip"}),
+    "temporary objects allowed to everybody": (on_database("do $$ begin execute format('grant temporary on database %I to public', current_database()); end $$"), {"server role": "wrong", "key ring fits": "skip"}),
+    "a function that looks types up where its caller says": (on_database("alter function api.counties() reset search_path"), {"server role": "wrong", "key ring fits": "skip"}),
     "the ledger's trigger disabled": (on_database("alter table ledger.entry disable trigger immutable_row"), {"triggers": "wrong"}),
     "a function of somebody else's": (on_database("alter function api.counties() owner to sauma_migrator", "grant execute on function api.counties() to sauma_server"), {"owner": "wrong"}),
     "no partition for the coming month": (shadowed("clock_timestamp() returns timestamptz", "select pg_catalog.clock_timestamp() + interval '4 months'"), {"clock": "wrong", "partitions": "warn"}),

@@ -97,6 +97,7 @@ ROWS = {
     "a passfile open to others": Row(loose_passfile, SERVE, 78, "SAUMA_DATABASE_URL", "0600"),
     "a database that does not exist": Row(address(lambda dsn: dsn.replace("/test_", "/nowhere_")), SERVE, 78, "SAUMA_DATABASE_URL", "--print-bootstrap"),
     "an sslmode nobody knows": Row(address(lambda dsn: dsn + "&sslmode=" + MARKER), SERVE, 78, "SAUMA_DATABASE_URL", "question mark"),
+    "a port beyond all ports in the address": Row(env(SAUMA_DATABASE_URL="postgresql://s:" + MARKER + "@127.0.0.1:99999/sauma"), SERVE, 78, "SAUMA_DATABASE_URL", "correct the port"),
     "a port of words in the address": Row(env(SAUMA_DATABASE_URL="postgresql://s:x@h:" + MARKER + "/sauma"), SERVE, 78, "SAUMA_DATABASE_URL", "correct the port"),
     "a role that may not connect": Row(on_database("revoke connect on database THIS from sauma_server"), SERVE, 78, "SAUMA_DATABASE_URL", "--print-bootstrap"),
     "a database with no connection free": Row(on_database("alter database THIS connection limit 0"), SERVE, 69, "SAUMA_DATABASE_URL", "max_connections"),

@@ -16,6 +16,7 @@ from live import Live
 from wire import ASCII_MARKER, MARKER, Sent, Wire
 
 HETU = "010594Y9032"
+NOBODY = hetu_of(59_999)  # whom no test deposits anything about
 RECORD = str(uuid.UUID(int=7))
 MATTER_PATH, RECORD_PATH = "/v1/matters/B-1", f"/v1/payments/{RECORD}"
 M = MARKER.encode()
@@ -265,7 +266,11 @@ BAD: dict[str, tuple[Callable[[], Sent], tuple[int, str], str | None]] = {
         UNKNOWN,
         "/coSubjects/0",
     ),
-    "the same code twice in a change": (lambda: identifier(to={"hetu": HETU}), (404, "not-found"), None),
+    "the same code twice in a change": (
+        lambda: identifier(**{"from": {"hetu": NOBODY}, "to": {"hetu": NOBODY}}),
+        (404, "not-found"),
+        None,
+    ),
     # dates, money, words
     "a day that does not exist": (lambda: matter(openedAt="2026-02-30"), INVALID, "/openedAt"),
     "a moment without its offset": (lambda: matter(openedAt="2026-02-03T00:00:00"), INVALID, "/openedAt"),

@@ -229,11 +229,13 @@ def test_who_is_slow_is_cut(nearby: Nearby, way: str) -> None:
             ready.select(0.2)
 
 
-@pytest.mark.parametrize("before", [0, 200], ids=["one", "of very many"])
+@pytest.mark.parametrize(
+    ("path", "before"), [("/v1/purposes", 0), ("/docs/swagger-ui-5.35.0.js", 15)], ids=["one", "of many large ones"]
+)
 @pytest.mark.parametrize("last", [b"", b"Connection: close\r\n"], ids=["and stays", "and says it leaves"])
-def test_who_takes_no_answer_is_cut(nearby: Nearby, before: int, last: bytes) -> None:
+def test_who_takes_no_answer_is_cut(nearby: Nearby, path: str, before: int, last: bytes) -> None:
     """One answer is less than what uvloop lets wait in its buffer without a word, many are more."""
-    asked = b"GET /v1/purposes HTTP/1.1\r\nHost: x\r\n"
+    asked = f"GET {path} HTTP/1.1\r\nHost: x\r\n".encode()
     with socket.socket() as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         parts = urlsplit(nearby.url)

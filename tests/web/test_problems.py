@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import httpx
 import msgspec
 import pytest
+import structlog
 from litestar import Litestar, Request, Response, get, post
 from litestar.exceptions import HTTPException, ServiceUnavailableException, TooManyRequestsException
 from litestar.params import FromPath, FromQuery, JSONBody
@@ -172,7 +173,7 @@ async def refusal(request: Request[object, object, object]) -> Response[bytes]:
     return WRITER.response(request, "matter-missing", receipt=RECEIPT)
 
 
-WRITER = ProblemWriter(TEXTS, public_url="https://sauma.example/", log=get_log(), new_id=lambda: INSTANCE)
+WRITER = ProblemWriter(TEXTS, public_url="https://sauma.example/", log=structlog.get_logger(), new_id=lambda: INSTANCE)
 APP = Litestar(
     [raiser, posted, refusal],
     guards=[default_deny],

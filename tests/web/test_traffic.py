@@ -21,7 +21,7 @@ from sauma.web.context import Edge
 from sauma.web.edge import application
 from sauma.web.gate import BODY_LIMIT, DEPOSITS_LIMIT
 from sauma.web.logs import get_log
-from sauma.web.protocol import CONNECTIONS, FILES_KEPT, HEAD_LIMIT, BoundedProtocol
+from sauma.web.protocol import CONNECTIONS, FILES_KEPT, HEAD_LIMIT, HEAD_LINES, PIPELINED, BoundedProtocol
 from sauma.web.running import FINISH_SECONDS
 from sauma.web.traffic import CALLERS_MOST, WINDOW_SECONDS, Quota, Shared, Standing, Traffic, Visit
 from systems import judged
@@ -473,7 +473,9 @@ def test_the_page_says_the_numbers_of_the_code() -> None:
         f"| `SAUMA_RATE_LIMIT` | `{found.rate_limit}` | requests in any {WINDOW_SECONDS} seconds",
         f"| `SAUMA_MAX_IN_FLIGHT` | `{found.max_in_flight}` |",
         f"| `SAUMA_DRAIN_SECONDS` | `5` in production, else `{found.drain_seconds}` |",
-        f"| {HEAD_LIMIT // 1024} KiB, {BoundedProtocol.head_seconds} s |",
+        f"| {HEAD_LIMIT // 1024} KiB, {HEAD_LINES}, {BoundedProtocol.head_seconds} s |",
+        f"framing between two bytes of body | {HEAD_LIMIT // 1024} KiB |",
+        f"the one before | {PIPELINED} |",
         f"| {BODY_LIMIT // 1024} KiB (deposits {DEPOSITS_LIMIT // 1024**2} MiB), {BoundedProtocol.body_seconds} s |",
         f"| an answer is taken by the peer | {BoundedProtocol.write_seconds} s |",
         f"| {CONNECTIONS}, or what the limit of open files less {FILES_KEPT} allows |",

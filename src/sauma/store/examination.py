@@ -75,6 +75,8 @@ class _Role(msgspec.Struct, frozen=True, kw_only=True):
     missing: int
     inner_functions: int
     creates: int
+    makes_temporary: bool
+    wandering: int
 
 
 class _Guards(msgspec.Struct, frozen=True, kw_only=True):
@@ -225,6 +227,8 @@ def _of_role(role: _Role) -> Finding:
         "its role has privileges on tables, past the gate": role.relations > 0,
         "its role may execute inner functions, past the gate": role.inner_functions > 0,
         "its role may create objects in a schema": role.creates > 0,
+        "its role may make temporary objects, or schemas": role.makes_temporary,
+        "a function with the owner's rights has no search_path of its own": role.wandering > 0,
         "its role may not execute every function of the schema api": role.missing > 0,
     }
     for what, found in wrong.items():

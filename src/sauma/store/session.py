@@ -52,7 +52,7 @@ async def connected(dsn: str, *, key: str = SERVER) -> AsyncIterator[asyncpg.Con
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a passfile open to others: asyncpg leaves it out, and names its path
             connection = await asyncpg.connect(dsn, timeout=15, server_settings={"application_name": "sauma"})
-    except (OSError, TimeoutError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as fault:
+    except (OSError, TimeoutError, ValueError, OverflowError, asyncpg.PostgresError, asyncpg.InterfaceError) as fault:
         raise _refused(fault, key=key) from None
     try:
         yield connection
@@ -69,7 +69,7 @@ def _refused(fault: Exception, *, key: str) -> StartRefused:
         (what, fix), code = _NOT_LET_IN[state], EX_CONFIG
     elif "SSL upgrade" in str(fault):
         (what, fix), code = _NO_TLS, EX_CONFIG
-    elif isinstance(fault, ValueError):  # asyncpg's ClientConfigurationError too
+    elif isinstance(fault, ValueError | OverflowError):  # asyncpg's ClientConfigurationError too
         (what, fix), code = _UNUSABLE, EX_CONFIG
     return StartRefused(f"{key}: {what} ({state}); fix: {fix}", exit_code=code)
 

@@ -27,7 +27,11 @@ select r.rolsuper or r.rolbypassrls or r.rolcreaterole or r.rolcreatedb or r.rol
        (select count(*) from pg_proc p join pg_namespace n on n.oid = p.pronamespace
          where n.nspname in ('registry', 'exchange', 'keys', 'ledger')
            and has_function_privilege(session_user, p.oid, 'execute')) as inner_functions,
-       (select count(*) from pg_namespace n where has_schema_privilege(session_user, n.oid, 'create')) as creates
+       (select count(*) from pg_namespace n where has_schema_privilege(session_user, n.oid, 'create')) as creates,
+       has_database_privilege(session_user, current_database(), 'temporary, create') as makes_temporary,
+       (select count(*) from pg_proc p join pg_namespace n on n.oid = p.pronamespace
+         where n.nspname in ('registry', 'exchange', 'keys', 'ledger', 'api') and p.prosecdef
+           and not coalesce('search_path=pg_catalog, pg_temp' = any (p.proconfig), false)) as wandering
   from pg_roles r
  where r.rolname = session_user
 -- name: guards
