@@ -1,11 +1,12 @@
 -- Why: the path of 0004 for less work (docs/bench.md). The rules are the same, asked in fewer and flatter statements.
 -- What belongs to one person is looked up by their ids once those are known; arrays come in the order of their rows
 -- instead of being sorted once more; each row that a manifest or a page names is fetched by its key, whatever the
--- statistics say of the moment (`lateral` with `limit` or `offset 0`: PostgreSQL may not reorder it).
--- States it assumes: 0001-0006. Signatures and result types are those of 0004: a server of before runs on it as well.
+-- statistics say of the moment: `lateral` with `limit` or `offset 0` may not be reordered, and a column compared with
+-- `is not distinct from` (never null here) cannot choose an index, so that the one which begins with the person does.
+-- States it assumes: 0001-0007. Signatures and result types are those of 0004: a server of before runs on it as well.
 
--- How often a person was asked for, by an index that holds just that; an entry's row (about 3 kB, mostly ciphertext) is
--- not squeezed below 2 kB.
+-- How often a person was asked for is told by an index alone. An entry's row (about 3 kB, mostly ciphertext) is not
+-- squeezed below 2 kB.
 create or replace function ledger.add_partition(month date) returns void language plpgsql as $$
 declare
     name text := 'entry_' || to_char(month, 'YYYYMM');
@@ -20,7 +21,8 @@ begin
     execute format('create unique index on ledger.%I (id)', name);
     execute format('create unique index on ledger.%I (writer, counter)', name);
     execute format('create index on ledger.%I (subject_tag, recorded_at) where subject_tag is not null', name);
-    execute format('create index on ledger.%I (basis_subject, purpose, recorded_at) where kind = ''disclosure''', name);
+    execute format('create index on ledger.%I (basis_subject, purpose, recorded_at, organisation)
+                    where kind = ''disclosure''', name);
     execute format('create index on ledger.%I (xid)', name);
     execute format('create index on ledger.%I (organisation, recorded_at)', name);
     execute format('create index on ledger.%I (counterparty, recorded_at)', name);
@@ -28,23 +30,62 @@ begin
                     for each statement execute function ledger.forbid()', name);
     execute format('alter table ledger.%I enable always trigger immutable_table', name);
     execute format('alter table ledger.%I enable always trigger immutable_row', name);
+    execute format('alter table ledger.%I enable always trigger whole_row', name);
 end $$;
+
+-- What the seven checks of 0002 asked of a new row, in one trigger: PostgreSQL reads a check from its text for every
+-- statement (half of what an insert cost), a function is kept by the session. As immutable_row it is always on.
+create function ledger.demand_whole() returns trigger language plpgsql as $$
+declare
+    v_whole boolean;
+begin
+    v_whole := length(new.leaf) <= 1024 and length(new.manifest) <= 65536
+        and (new.kind = 'writer' or (new.organisation is not null and new.client is not null))
+        and case new.kind
+            when 'disclosure' then
+                new.counterparty is not null and new.purpose is not null and new.provisions is not null
+                and new.decision is not null and new.decision = 'permit'
+                and new.payload is not null and new.payload_key is not null and new.subject_tag is not null
+                and new.officer_tag is not null and new.case_tag is not null and cardinality(new.row_record) > 0
+                and new.basis_subject is not null and new.basis_organisation_version is not null
+                and new.basis_discloser_version is not null and new.basis_agreement is not null
+                and new.basis_agreement_version is not null
+            when 'refusal' then
+                new.decision is not null and new.decision = 'refuse' and new.reason is not null
+                and new.payload is not null and new.payload_key is not null
+            when 'outcome' then new.refers is not null
+            when 'erasure' then new.refers is not null
+            else new.kind in ('write', 'annulment', 'annotation', 'read', 'admin', 'writer') end;
+    if v_whole is not true then
+        raise exception 'an entry of this kind is not whole' using errcode = '23514';
+    end if;
+    return new;
+end $$;
+revoke all on function ledger.demand_whole() from public;
+
+create trigger whole_row before insert on ledger.entry for each row execute function ledger.demand_whole();
+alter table ledger.entry enable always trigger whole_row;
 
 do $$
 declare
+    held record;
     p record;
 begin
+    for held in select conname from pg_constraint where conrelid = 'ledger.entry'::regclass and contype = 'c' loop
+        execute format('alter table ledger.entry drop constraint %I', held.conname);
+    end loop;
     for p in select c.relname from pg_inherits i join pg_class c on c.oid = i.inhrelid
               where i.inhparent = 'ledger.entry'::regclass loop
+        execute format('alter table ledger.%I enable always trigger whole_row', p.relname);
         execute format('alter table ledger.%I set (toast_tuple_target = 8160)', p.relname);
-        execute format('create index on ledger.%I (basis_subject, purpose, recorded_at) where kind = ''disclosure''',
-                       p.relname);
+        execute format('create index on ledger.%I (basis_subject, purpose, recorded_at, organisation)
+                        where kind = ''disclosure''', p.relname);
         execute format('drop index ledger.%I', p.relname || '_basis_subject_recorded_at_idx');
     end loop;
 end $$;
 
--- (1) gather: one row always. Where nobody is found the controller's decoy stands in, and every statement is asked of
--- it as it would be of a person, so the answer costs the same.
+-- (1) gather: one row always. Where nobody is found the controller's decoy stands in, and everything is asked of it as
+-- it would be of a person, so the answer costs the same. Two statements: who it is, and what is known of them.
 create or replace function api.gather(
     p_client text, p_organisation text, p_discloser text, p_purpose text, p_case bytea,
     p_own_index bytea, p_index bytea, p_resources text[], p_first text, p_last text,
@@ -54,31 +95,28 @@ create or replace function api.gather(
 declare
     g api.gathered;
     v_same uuid[];
-    v_guarded boolean;
     v_now timestamptz := clock_timestamp();
 begin
     select o.kind, o.active and c.active, o.version, c.version, d.kind, d.active, d.version,
-           a.id, a.valid_from, a.valid_until, a.active, a.max_months, a.per_person_day, a.version
+           a.id, a.valid_from, a.valid_until, a.active, a.max_months, a.per_person_day, a.version,
+           m.state, m.version, ms.canonical is not null and ms.canonical is not distinct from os.canonical,
+           exists (select from exchange.matter e where e.case_mac = p_case and e.organisation <> p_organisation),
+           (select p.id from exchange.subject s join exchange.prior_information p on p.subject = s.id
+             where s.canonical = os.canonical and p.organisation = p_organisation order by p.told_at desc limit 1),
+           ts.canonical is not null, w.id, w.protected, w.handling_unit, b.version,
+           array(select s.id from exchange.subject s where s.canonical = w.id)
       into g.organisation_kind, g.organisation_active, g.organisation_version, g.client_version,
            g.discloser_kind, g.discloser_active, g.discloser_version,
            g.agreement, g.agreement_from, g.agreement_until, g.agreement_active, g.agreement_months,
-           g.agreement_per_day, g.agreement_version
+           g.agreement_per_day, g.agreement_version,
+           g.matter_state, g.matter_version, g.matter_concerns, g.matter_elsewhere, g.prior_information,
+           g.found, g.subject, g.protected, g.handling_unit, g.subject_version, v_same
       from (select) one
       left join (registry.client c join registry.organisation o on o.id = c.organisation)
         on c.id = p_client and o.id = p_organisation
       left join registry.organisation d on d.id = p_discloser
       left join registry.agreement a
-        on a.discloser = p_discloser and a.receiver = p_organisation and a.purpose = p_purpose;
-
-    select m.state, m.version, ms.canonical is not null and ms.canonical is not distinct from os.canonical,
-           exists (select from exchange.matter e where e.case_mac = p_case and e.organisation <> p_organisation),
-           (select p.id from exchange.subject s join exchange.prior_information p on p.subject = s.id
-             where s.canonical = os.canonical and p.organisation = p_organisation order by p.told_at desc limit 1),
-           ts.canonical is not null, c.id, c.protected, c.handling_unit, b.version,
-           array(select s.id from exchange.subject s where s.canonical = c.id)
-      into g.matter_state, g.matter_version, g.matter_concerns, g.matter_elsewhere, g.prior_information,
-           g.found, g.subject, g.protected, g.handling_unit, g.subject_version, v_same
-      from (select) one
+        on a.discloser = p_discloser and a.receiver = p_organisation and a.purpose = p_purpose
       left join (exchange.identifier oi join exchange.subject os on os.id = oi.subject)
         on oi.controller = p_organisation and oi.blind_index = p_own_index
       left join (exchange.matter m join exchange.subject ms on ms.id = m.subject)
@@ -86,61 +124,52 @@ begin
       left join (exchange.identifier ti join exchange.subject ts on ts.id = ti.subject)
         on ti.controller = p_discloser and ti.blind_index = p_index
       left join exchange.decoy y on y.controller = p_discloser
-      left join (exchange.subject c join exchange.subject_basis b on b.subject = c.id)
-        on c.id = coalesce(ts.canonical, y.subject);
+      left join (exchange.subject w join exchange.subject_basis b on b.subject = w.id)
+        on w.id = coalesce(ts.canonical, y.subject);
 
-    v_guarded := coalesce(g.protected, false) or exists (
-        select from (
-            select h.controller, h.id, h.subject from exchange.record h
-             where h.subject = any (v_same) and h.resource = 'households' and h.state = 'current'
-            union all
-            select r.controller, r.id, r.subject
-              from exchange.record_person q
-              join exchange.record r on r.controller = q.controller and r.resource = q.resource and r.id = q.record
-             where q.subject = any (v_same) and q.resource = 'households' and r.state = 'current'
-        ) home
-         where exists (select from exchange.subject s join exchange.subject c on c.id = s.canonical
-                        where s.id = home.subject and c.protected)
-            or exists (select from exchange.record_person n join exchange.subject s on s.id = n.subject
-                         join exchange.subject c on c.id = s.canonical
-                        where n.controller = home.controller and n.resource = 'households' and n.record = home.id
-                          and c.protected));
-
-    select coalesce(array_agg(x.id), '{}'), coalesce(array_agg(x.kind), '{}'), coalesce(array_agg(x.record), '{}')
-      into g.prohibition, g.prohibition_kind, g.prohibition_record
-      from (
-        select p.id, p.kind, p.record from exchange.prohibition p where p.subject = any (v_same) and not p.ended
-        union all
-        -- what stands on the data of others holds back the records that name them
-        select p.id, p.kind, r.id
-          from exchange.record r
-          join exchange.record_person n on n.controller = r.controller and n.resource = r.resource and n.record = r.id
-          join exchange.subject named on named.id = n.subject
-          join exchange.subject same on same.canonical = named.canonical
-          join exchange.prohibition p on p.subject = same.id
-         where r.subject = any (v_same) and not p.ended and (p.record is null or p.record = r.id)
-      ) x;
-
-    with page as materialized (
+    -- protection of anybody in the household counts for every record
+    with guard as materialized (
+        select coalesce(g.protected, false) or exists (
+            select from unnest (v_same) same(id) cross join lateral (
+                select h.controller, h.id, h.subject from exchange.record h
+                 where h.subject = same.id and h.state = 'current' and h.resource is not distinct from 'households'
+                union all
+                select r.controller, r.id, r.subject
+                  from (select q.controller, q.resource, q.record from exchange.record_person q
+                         where q.subject = same.id and q.resource is not distinct from 'households' offset 0) q
+                 cross join lateral (
+                    select h.controller, h.id, h.subject from exchange.record h
+                     where h.controller = q.controller and h.resource = q.resource and h.id = q.record
+                       and h.state = 'current' offset 0) r
+                offset 0) home cross join lateral (
+                select home.subject as id
+                union all
+                select n.subject from exchange.record_person n
+                 where n.controller = home.controller and n.resource = 'households' and n.record = home.id
+                offset 0) lives cross join lateral (
+                select c.protected from exchange.subject s join exchange.subject c on c.id = s.canonical
+                 where s.id = lives.id offset 0) c
+             where c.protected) as all_of_it
+    ), page as materialized (
         select r.resource, r.id, r.revision, r.month, r.recorded_at
           from unnest (v_same) same(id) cross join lateral (
             select r.resource, r.id, r.revision, r.month, r.recorded_at from exchange.record r
-             where r.subject = same.id and r.controller = p_discloser and r.state = 'current'
+             where r.subject = same.id and r.controller is not distinct from p_discloser and r.state = 'current'
                and r.resource = any (p_resources)
                and (r.month is null or r.month between p_first and p_last)
                and (p_after is null or (r.id, r.resource) > (p_after, p_after_resource)) offset 0) r
          order by r.id, r.resource limit p_limit
     ), people as materialized (
-        select p.record, p.resource, p.seed, p.protected
+        select p.record, p.resource, p.seed, p.protected, p.canonical
           from page cross join lateral (
-            select n.record, n.resource, s.seed, s.protected
+            select n.record, n.resource, s.seed, s.protected, s.canonical
               from exchange.record_person n join exchange.subject s on s.id = n.subject
              where n.controller = p_discloser and n.resource = page.resource and n.record = page.id offset 0) p
     ), heads as (
         select array_agg(page.id) as ids, array_agg(page.resource) as resources,
                array_agg(page.revision) as revisions, array_agg(page.month) as months,
                array_agg(page.recorded_at) as times,
-               array_agg(v_guarded or exists (
+               array_agg((select guard.all_of_it from guard) or exists (
                    select 1 from people
                     where people.record = page.id and people.resource = page.resource and people.protected))
                    as guarded
@@ -155,30 +184,48 @@ begin
         select array_agg(people.record) as records, array_agg(people.resource) as resources,
                array_agg(people.seed) as seeds
           from people
+    ), stopped as (
+        select array_agg(x.id) as ids, array_agg(x.kind) as kinds, array_agg(x.record) as records
+          from (
+            select p.id, p.kind, p.record from exchange.prohibition p where p.subject = any (v_same) and not p.ended
+            union all
+            -- what stands on the data of others holds back the records that name them
+            select p.id, p.kind, people.record
+              from people cross join lateral (
+                select p.id, p.kind from exchange.subject same join exchange.prohibition p on p.subject = same.id
+                 where same.canonical = people.canonical and not p.ended
+                   and (p.record is null or p.record = people.record) offset 0) p
+          ) x
+    ), published as (
+        select array_agg(p.resource) as resources, array_agg(p.status) as statuses,
+               array_agg(p.current_as_of) as times
+          from (select q.resource, q.status, q.current_as_of from exchange.publication_state q
+                 where q.controller = p_discloser order by q.resource) p
     )
     select coalesce(heads.ids, '{}'), coalesce(heads.resources, '{}'), coalesce(heads.revisions, '{}'),
            coalesce(heads.months, '{}'), coalesce(heads.times, '{}'), coalesce(heads.guarded, '{}'),
            coalesce(groups.records, '{}'), coalesce(groups.resources, '{}'),
            coalesce(groups.classes, '{}'), coalesce(groups.digests, '{}'),
-           coalesce(named.records, '{}'), coalesce(named.resources, '{}'), coalesce(named.seeds, '{}')
+           coalesce(named.records, '{}'), coalesce(named.resources, '{}'), coalesce(named.seeds, '{}'),
+           coalesce(stopped.ids, '{}'), coalesce(stopped.kinds, '{}'), coalesce(stopped.records, '{}'),
+           coalesce(published.resources, '{}'), coalesce(published.statuses, '{}'), coalesce(published.times, '{}'),
+           -- by the person, not by the tag: another identifier of the same person is no second allowance. More than
+           -- the agreement allows are not counted. The organisation is compared so that only the index that begins
+           -- with the person answers: that of its day's entries would be read for one person's
+           (select count(*) from (
+                select from unnest (v_same) same(id) cross join lateral (
+                    select from ledger.entry e
+                     where e.basis_subject = same.id and e.purpose = p_purpose and e.kind = 'disclosure'
+                       and e.recorded_at > v_now - interval '24 hours' and e.recorded_at < v_now + interval '1 day'
+                       and e.organisation is not distinct from p_organisation offset 0) e
+                 limit greatest(g.agreement_per_day, 0)) asked)
       into g.record, g.record_resource, g.record_revision, g.record_month, g.record_at, g.record_protected,
            g.group_record, g.group_resource, g.group_class, g.group_digest,
-           g.person_record, g.person_resource, g.person_seed
-      from heads, groups, named;
+           g.person_record, g.person_resource, g.person_seed,
+           g.prohibition, g.prohibition_kind, g.prohibition_record,
+           g.source_resource, g.source_status, g.source_as_of, g.recent
+      from heads, groups, named, stopped, published;
 
-    -- by the person, not by the tag: another identifier of the same person is no second allowance. The organisation is
-    -- compared so that no index can answer it: its day's entries would be read for one person's
-    select count(*) into g.recent
-      from unnest (v_same) same(id) cross join lateral (
-        select from ledger.entry e
-         where e.basis_subject = same.id and e.purpose = p_purpose and e.kind = 'disclosure'
-           and e.recorded_at > v_now - interval '24 hours' and e.recorded_at < v_now + interval '1 day'
-           and e.organisation is not distinct from p_organisation offset 0) e;
-    select coalesce(array_agg(p.resource), '{}'), coalesce(array_agg(p.status), '{}'),
-           coalesce(array_agg(p.current_as_of), '{}')
-      into g.source_resource, g.source_status, g.source_as_of
-      from (select q.resource, q.status, q.current_as_of from exchange.publication_state q
-             where q.controller = p_discloser order by q.resource) p;
     return g;
 end $$;
 
@@ -203,18 +250,16 @@ begin
             select version into v_matter from exchange.matter
              where organisation = b.organisation and case_mac = b.case_mac for share;
         end if;
-    else
-        select (select s.version from exchange.subject_basis s where s.subject = b.subject),
-               (select m.version from exchange.matter m
-                 where m.organisation = b.organisation and m.case_mac = b.case_mac)
-          into v_subject, v_matter;
-    end if;
-    if (b.subject is not null and v_subject is distinct from b.subject_version)
-       or (b.matter_version is not null and v_matter is distinct from b.matter_version) then
-        return 'basis-changed';
     end if;
     -- a statement of its own after the locks: what they waited for is seen
     select case
+        when b.subject is not null and b.subject_version is distinct from case when locking then v_subject
+             else (select s.version from exchange.subject_basis s where s.subject = b.subject) end
+        then 'basis-changed'
+        when b.matter_version is not null and b.matter_version is distinct from case when locking then v_matter
+             else (select m.version from exchange.matter m
+                    where m.organisation = b.organisation and m.case_mac = b.case_mac) end
+        then 'basis-changed'
         when not exists (
             select from registry.client c join registry.organisation o on o.id = c.organisation
              where c.id = b.client and c.active and c.version = b.client_version
@@ -251,6 +296,7 @@ declare
     v_class text[] := '{}';
     v_digest bytea[] := '{}';
     v_astray boolean;
+    v_claimed integer;
     v_setting text;
 begin
     v_setting := set_config('synchronous_commit', 'on', true);
@@ -297,14 +343,16 @@ begin
             v_provisions := v_provisions || (l -> 'provisions' ->> i);
         end loop;
     end if;
-    for i in 1 .. cardinality(p_claim_digests) loop
+    if cardinality(p_claim_digests) > 0 then
         insert into ledger.claim (kind, digest, expires_at)
-        values (p_claim_kinds[i], p_claim_digests[i], to_timestamp(p_claim_expiries[i]))
+        select c.kind, c.digest, to_timestamp(c.expiry)
+          from unnest(p_claim_kinds, p_claim_digests, p_claim_expiries) c(kind, digest, expiry)
         on conflict do nothing;
-        if not found then
+        get diagnostics v_claimed = row_count;
+        if v_claimed <> cardinality(p_claim_digests) then
             raise exception 'claimed before' using errcode = 'SA001';
         end if;
-    end loop;
+    end if;
     insert into ledger.entry (
         id, leaf, manifest, side, payload, payload_key, kind, writer, counter, organisation, counterparty, client,
         purpose, decision, reason, refers, subject_tag, subject_tags, officer_tag, case_tag,
@@ -331,11 +379,14 @@ create or replace function api.read(p_entry uuid, p_recorded_at timestamptz) ret
     language plpgsql volatile security definer as $$
 declare
     h api.handed_out;
-    e ledger.entry;
-    v_same uuid[];
+    e record;
     v_present integer;
 begin
-    select * into e from ledger.entry where id = p_entry and recorded_at = p_recorded_at;
+    select n.kind, n.decision, n.xid, n.recorded_at, n.client, n.basis_client_version, n.organisation,
+           n.basis_organisation_version, n.counterparty, n.basis_discloser_version, n.basis_agreement,
+           n.basis_agreement_version, n.basis_subject, n.basis_subject_version, n.basis_case, n.basis_matter_version,
+           n.row_resource, n.row_record, n.row_revision, n.row_class, n.row_digest
+      into e from ledger.entry n where n.id = p_entry and n.recorded_at = p_recorded_at;
     if not found or e.kind <> 'disclosure' or e.decision is distinct from 'permit' then
         h.status := 'no-entry';
         return h;
@@ -355,7 +406,6 @@ begin
     if h.status <> 'standing' then
         return h;
     end if;
-    select array_agg(s.id) into v_same from exchange.subject s where s.canonical = e.basis_subject;
     select count(*), array_agg(n.resource) filter (where g.sealed is not null),
            array_agg(n.record) filter (where g.sealed is not null),
            array_agg(n.class) filter (where g.sealed is not null),
@@ -369,7 +419,8 @@ begin
      cross join lateral (
         select r.controller, r.subject from exchange.record r
          where r.controller = e.counterparty and r.resource = n.resource and r.id = n.record
-           and r.revision = n.revision and r.state = 'current' and r.subject = any (v_same)
+           and r.revision = n.revision and r.state = 'current' and r.subject = any (
+                array(select s.id from exchange.subject s where s.canonical = e.basis_subject))
          limit 1) r
       left join lateral (
         select g.sealed::bytea as sealed, k.id as key, k.wrapped

@@ -58,7 +58,6 @@ SCOPES = (
     "case:read",
     "matter:write",
     "record:write",
-    "consent:read",
     "consent:write",
     "ledger:read",
 )
@@ -159,7 +158,9 @@ def edge_over(settings: Settings, running: Running) -> Edge:
     return Edge(
         world=running.world,
         authenticate=admit,
-        token_challenge=lambda error: _challenged(challenge(error, Reason.TOKEN_CLAIMS, trust=trust)),
+        token_challenge=lambda error, scope: _challenged(
+            challenge(error, Reason.TOKEN_CLAIMS, trust=trust, scope=scope)
+        ),
         issue_token=issue_token,
         documents=_documents(url, key, running),
         public_url=url,

@@ -201,7 +201,9 @@ async def test_every_function_with_the_owners_rights_has_a_search_path_of_its_ow
         " where p.prosecdef and n.nspname not in ('pg_catalog', 'information_schema')"
     )
     assert len(rows) > 20
-    assert {row["name"]: row["settings"] for row in rows if row["settings"] != ["search_path=pg_catalog, pg_temp"]} == {}
+    assert {
+        row["name"]: row["settings"] for row in rows if row["settings"] != ["search_path=pg_catalog, pg_temp"]
+    } == {}
 
 
 @pytest.mark.parametrize("path", ["as the migrations left it", "taken away"])
@@ -272,7 +274,11 @@ async def test_a_partition_made_later_is_protected_too(scene: Scene) -> None:
     rows = await scene.sql(
         "select tgname, tgenabled from pg_trigger where tgrelid = 'ledger.entry_203105'::regclass order by tgname"
     )
-    assert {(row["tgname"], row["tgenabled"]) for row in rows} == {("immutable_row", b"A"), ("immutable_table", b"A")}
+    assert {(row["tgname"], row["tgenabled"]) for row in rows} == {
+        ("immutable_row", b"A"),
+        ("immutable_table", b"A"),
+        ("whole_row", b"A"),
+    }
 
 
 async def test_the_hash_of_a_leaf_is_the_databases_own(scene: Scene) -> None:
@@ -369,3 +375,38 @@ async def test_an_honest_append_still_works_for_the_role(scene: Scene) -> None:
         appended = await append(connection, attempt)
         assert (await read(connection, attempt.entry.id, appended["recorded_at"]))["status"] == "handed-out"
         assert await connection.fetchval("select api.record_state($1, 'decisions', gen_random_uuid())", PIRHA) is None
+
+
+NOT_WHOLE = {
+    "a disclosure without its versions": {"basis_agreement_version": "null"},
+    "a disclosure of nothing": {"row_record": "'{}'"},
+    "a disclosure that was refused": {"decision": "'refuse'"},
+    "a refusal without a reason": {"kind": "'refusal'", "decision": "'refuse'", "reason": "null"},
+    "an outcome of nothing": {"kind": "'outcome'", "refers": "null"},
+    "an entry of nobody": {"kind": "'read'", "client": "null"},
+    "an entry of no known kind": {"kind": "'gossip'"},
+    "a leaf beyond its length": {"kind": "'read'", "leaf": "convert_to(repeat('x', 1025), 'UTF8')"},
+}
+
+
+@pytest.mark.parametrize("name", NOT_WHOLE)
+async def test_nobody_writes_an_entry_that_is_not_whole(name: str, scene: Scene) -> None:
+    """As a superuser, and where triggers are left out: a copy of a good entry with one thing amiss."""
+    receipt = (await scene.disclose(await scene.case())).receipt
+    connection, another = scene.superuser, "update copied set id = gen_random_uuid(), writer = gen_random_uuid()"
+    async with connection.transaction():
+        await connection.execute("set local session_replication_role = replica")
+        columns = await connection.fetchval(
+            "select string_agg(column_name, ', ') from information_schema.columns where table_schema = 'ledger'"
+            " and table_name = 'entry' and column_name <> 'leaf_hash'"
+        )
+        copy = f"insert into ledger.entry ({columns}) select {columns} from copied"  # noqa: S608  # the columns' own names
+        await connection.execute("create temp table copied (like ledger.entry) on commit drop")
+        await connection.execute("insert into copied select * from ledger.entry where id = $1", receipt.entry)
+        await connection.execute(another)
+        await connection.execute(copy)
+        await connection.execute(another)
+        for column, value in NOT_WHOLE[name].items():
+            await connection.execute(f"update copied set {column} = {value}")  # noqa: S608  # this file's own
+        with pytest.raises(asyncpg.CheckViolationError):
+            await connection.execute(copy)

@@ -67,10 +67,20 @@ def _real(part: object) -> object:
         return int(part)  # to JSON Schema 50.0 is an integer; here integers are written without a fraction
     if not isinstance(part, dict):
         return part
-    made = {name: _real(value) for name, value in part.items()}
+    return _wanted({name: _real(value) for name, value in part.items()})
+
+
+def _wanted(made: dict[object, object]) -> dict[object, object]:
+    """An object with moments, codes and ids that the server can have given out or may accept."""
     for name, moment in _MOMENTS.items():
         if _is(dt.datetime, made.get(name)):
             made[name] = (dt.datetime.now(dt.UTC) + moment).isoformat(timespec="seconds")
+    if _is(dt.date, made.get("openedAt")):
+        made["openedAt"] = "2026-01-02"
+    elif _is(dt.datetime, made.get("openedAt")):
+        made["openedAt"] = "2026-01-02T09:00:00+02:00"
+    if made.get("purpose") == "kela-case-request" and made.get("controller") is None:
+        made["controller"] = "3221308-6"  # only Kela may be left unnamed
     if _is(dt.date, made.get("retainUntil")):
         made["retainUntil"] = f"{dt.datetime.now(dt.UTC).year + 5}-12-31"
     if all(_is(dt.date, made.get(end)) for end in ("from", "to")):

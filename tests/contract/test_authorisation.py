@@ -57,6 +57,7 @@ def test_every_scope_but_the_right_one_is_not_enough(
     )
     assert (answer.status_code, answer.json()["code"]) == (403, "scope-missing")
     assert 'error="insufficient_scope"' in answer.headers["www-authenticate"]
+    assert f'scope="{PROTECTED[operation][0]}"' in answer.headers["www-authenticate"]
     rows = live.entries(system.client_id, kind="refusal")
     assert len(rows) == before + 1
     assert str(rows[-1]["id"]) == answer.json()["decisionId"]

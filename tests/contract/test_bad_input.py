@@ -1,5 +1,6 @@
 """The bad input table, over the wire: right status and code, problem+json, nothing echoed, nothing written, never a 500."""
 
+import datetime as dt
 import gzip
 import json
 import socket
@@ -276,6 +277,19 @@ BAD: dict[str, tuple[Callable[[], Sent], tuple[int, str], str | None]] = {
     "a moment without its offset": (lambda: matter(openedAt="2026-02-03T00:00:00"), INVALID, "/openedAt"),
     "an hour that no day has": (lambda: matter(openedAt="2026-02-03T25:00:00Z"), INVALID, "/openedAt"),
     "a moment outside the calendar": (lambda: matter(openedAt="9999-12-31T23:59:59-23:59"), INVALID, "/openedAt"),
+    "a matter of the day after tomorrow": (
+        lambda: matter(openedAt=(today() + dt.timedelta(days=2)).isoformat()),
+        INVALID,
+        "/openedAt",
+    ),
+    "a matter of the next hour": (lambda: matter(openedAt=now_text(hours=1)), INVALID, "/openedAt"),
+    "an erasure still to come": (lambda: erasure(at=now_text(hours=1)), INVALID, "/at"),
+    "a telling still to come": (lambda: telling(at=now_text(hours=1)), INVALID, "/at"),
+    "a question to no county in particular": (
+        lambda: query(purpose="kela-case-request"),
+        INVALID,
+        "/controller",
+    ),
     "a Finnish date": (lambda: matter(openedAt="3.2.2026"), INVALID, "/openedAt"),
     "the year ten thousand": (lambda: matter(openedAt="10000-01-01"), INVALID, "/openedAt"),
     "a moment without a zone": (lambda: telling(at="2026-01-01T10:00:00"), INVALID, "/at"),
@@ -467,7 +481,18 @@ BAD: dict[str, tuple[Callable[[], Sent], tuple[int, str], str | None]] = {
     "from after to": (
         lambda: got("/v1/disclosures?from=2026-03-01T00:00:00Z&to=2026-02-01T00:00:00Z"),
         INVALID,
-        "/from",
+        "/query/from",
+    ),
+    "from at to": (
+        lambda: got("/v1/disclosures?from=2026-03-01T00:00:00Z&to=2026-03-01T00:00:00Z"),
+        INVALID,
+        "/query/from",
+    ),
+    "a day where a moment belongs": (lambda: got("/v1/disclosures?from=2026-11-01"), INVALID, "/query/from"),
+    "a moment without its offset in the query": (
+        lambda: got("/v1/disclosures?to=2026-11-01T00:00:00"),
+        INVALID,
+        "/query/to",
     ),
     "the beginning of time": (lambda: got("/v1/disclosures?to=0001-01-01T00:00:00Z"), INVALID, "/query/to"),
     "before the beginning of time": (

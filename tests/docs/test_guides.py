@@ -13,6 +13,7 @@ import pytest
 
 from docs import pages
 from interop.conftest import JS, node  # noqa: F401  # the fixture
+from sauma.catalogue.loader import load, load_areas
 from sauma.catalogue.problems import load_problem_texts
 from sauma.core.problems import STATUS, Retry
 from sauma.oauth import resource, server
@@ -86,6 +87,35 @@ def test_the_persons_it_names_are_those_of_the_demo() -> None:
     from sauma.demo.featured import UNKNOWN  # noqa: PLC0415  # the one test that needs the demo
 
     assert {KNOWN.hetu: "known", UNKNOWN.hetu: "not"} == {AINO: "known", NOBODY: "not"}
+
+
+def test_the_demo_systems_it_names_are_those_of_the_demo() -> None:
+    from sauma.demo import organisations  # noqa: PLC0415  # the one test that needs it
+
+    found = organisations.organisations(load_areas())
+    known = {client.id: client.organisation for client in organisations.clients(found)}
+    purposes = load().purposes
+    rows = pages.table(FIRST, "demo file")
+    assert len(rows) == 5
+    for file, organisation, role, purpose in rows:
+        stated = known[file.strip("`").removesuffix(".json")]
+        assert stated == (re.findall("`([0-9-]+)`", organisation) or [organisations.invented_id("ombudsman")])[0]
+        assert role.strip("`") in purposes[purpose.split("`")[1]].receiver_roles
+
+
+def test_the_persons_of_its_table_are_as_special_as_it_says() -> None:
+    from sauma.demo import featured  # noqa: PLC0415  # the one test that needs it
+
+    cases = {case.hetu: case.case for case in featured.featured(load_areas()).values()}
+    rows = {row[0].strip("`"): row[1] for row in pages.table(FIRST, "person")}
+    said = {hetu: (cases[hetu].at_kela, cases[hetu].at_county, cases[hetu].protected) for hetu in rows}
+    assert list(said.values()) == [
+        (True, True, False),
+        (True, False, True),
+        (False, True, False),
+        (False, False, False),
+    ]
+    assert {cases[hetu].home.municipality for hetu in rows} == {featured.TAMPERE}
 
 
 def test_every_code_stands_in_the_table_with_its_rule_and_who_acts() -> None:

@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -71,9 +72,15 @@ class Traffic:
                 return
 
 
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One key ring for the module's one database, which refuses a server that comes with another."""
+    return tmp_path_factory.mktemp("killed")
+
+
 @pytest.fixture
-def server(database: Database, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    server = Live(database, tmp_path_factory.mktemp("killed"))
+def server(database: Database, home: Path) -> Iterator[Live]:
+    server = Live(database, home)
     server.register()
     server.sql("update registry.agreement set per_person_day = 1000000")
     server.start()

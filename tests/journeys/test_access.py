@@ -160,6 +160,17 @@ def test_a_suspended_system_is_out_at_its_very_next_call(live: Live) -> None:
     assert refused.value.error == "invalid_client"
 
 
+@pytest.mark.parametrize("change", ["active = false, version = version + 1", "active = false", "version = version + 1"])
+def test_a_token_verified_a_moment_ago_does_not_outlive_its_registration(live: Live, change: str) -> None:
+    system, path = live.new_system(PIRHA), "/v1/disclosures"
+    before = signed(system, "GET", path)
+    assert httpx.get(live.url + path, headers=before).status_code == 200  # from here the server remembers this token
+    live.sql(f"update registry.client set {change} where id = $1 returning id", system.client_id)  # noqa: S608  # of the table above
+    after = signed(system, "GET", path)
+    assert (before["Authorization"] == after["Authorization"], before["DPoP"] == after["DPoP"]) == (True, False)
+    challenged(httpx.get(live.url + path, headers=after), "invalid_token")
+
+
 def test_a_token_from_before_a_change_of_registration_ends_with_it(live: Live) -> None:
     system = live.new_system(PIRHA)
     headers = signed(system, "GET", "/v1/disclosures")
@@ -189,7 +200,15 @@ def test_a_missing_scope_is_named_as_such_and_recorded(live: Live) -> None:
     answer = system.query(live.person(), "A-1")
     assert (answer.status_code, answer.json()["code"]) == (403, "scope-missing")
     assert 'error="insufficient_scope"' in answer.headers["www-authenticate"]
+    assert 'scope="case:read"' in answer.headers["www-authenticate"]
     assert [row["reason"] for row in live.entries(system.client_id, kind="refusal")] == ["scope-missing"]
+
+
+@pytest.mark.parametrize(("held", "named"), [("case:read", "record:write"), ("matter:write", "case:read")])
+def test_where_either_of_two_scopes_lets_in_the_one_that_lacks_is_named(live: Live, held: str, named: str) -> None:
+    answer = live.new_system(PIRHA, (held,)).get("/v1/disclosures?role=discloser")
+    assert (answer.status_code, answer.json()["code"]) == (403, "scope-missing")
+    assert f'scope="{named}"' in answer.headers["www-authenticate"]
 
 
 def test_a_scope_that_was_not_granted_is_not_given(live: Live) -> None:

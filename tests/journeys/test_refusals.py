@@ -309,7 +309,7 @@ UNUSABLE: dict[str, tuple[int, str, str | None, Ask]] = {
     "a list over more than a year": (
         400,
         "invalid-value",
-        "/from",
+        "/query/from",
         lambda live: live.system("pirha").get("/v1/disclosures?from=2020-01-01T00:00:00Z&to=2026-01-01T00:00:00Z"),
     ),
     "a resource that only travels in notices": (

@@ -18,9 +18,11 @@ from litestar.testing import TestClient
 from sauma.core.errors import BadRequest
 from sauma.core.people import SubjectRef
 from sauma.core.problems import STATUS
+from sauma.web import gate
 from sauma.web.gate import (
     BODY_LIMIT,
     DEPOSITS_LIMIT,
+    BoundedRequest,
     StrictBody,
     check_path,
     default_deny,
@@ -471,6 +473,73 @@ async def test_two_media_types_are_none(order: int) -> None:
     async with httpx.AsyncClient(transport=httpx.ASGITransport(APP), base_url="http://sauma.example") as client:
         answer = await client.post(f"/scoped/{ID}", content=b"{}", headers=headers)
     assert answer.status_code == 415
+
+
+MESSY = st.text(
+    st.sampled_from('aäÄ\u0308e\u0301\\"/\n\t\x7f\x85\u00ad\u200b\u202e\ufeff') | st.characters(), max_size=8
+)
+
+
+@given(st.lists(MESSY, max_size=4), st.dictionaries(MESSY, MESSY, max_size=3), st.sampled_from(["plain", "escaped"]))
+def test_what_is_plainly_clean_holds_no_text_that_is_not(
+    texts: list[str], members: dict[str, str], spelling: str
+) -> None:
+    plain = {"name": texts, "fields": members}
+    raw = json.dumps(plain, ensure_ascii=spelling == "escaped").encode("utf-8", "replace")
+    plain = json.loads(raw)
+    if gate._plainly_clean(raw, plain):
+        assert gate._first_unclean(plain, frozenset({"name", "fields"})) is None
+
+
+def test_escapes_of_clean_letters_cost_no_second_look() -> None:
+    assert gate._plainly_clean(b'{"name":"P\\u00e4ivi"}', {"name": "Päivi"})
+    assert not gate._plainly_clean(b'{"name":"Pa\\u0308ivi"}', {"name": "Pa\u0308ivi"})
+
+
+def part(body: bytes, *, more: bool = False) -> dict[str, object]:
+    return {"type": "http.request", "body": body, "more_body": more}
+
+
+GONE: dict[str, object] = {"type": "http.disconnect"}
+# what came: (announced length, messages, answer, messages left unread)
+ARRIVALS: dict[str, tuple[bytes | None, list[dict[str, object]], str, int]] = {
+    "nothing": (b"0", [part(b"")], "", 0),
+    "one piece": (b"8", [part(b"12345678")], "12345678", 0),
+    "pieces": (None, [part(b"1234", more=True), part(b"", more=True), part(b"5678")], "12345678", 0),
+    "one byte too many announced": (b"9", [part(b"123456789")], "too-large", 1),
+    "a second length too many": (b"8, 9", [part(b"12345678")], "12345678", 0),
+    "one byte too many in pieces": (None, [part(b"12345678", more=True), part(b"9", more=True), GONE], "too-large", 1),
+    "more than was announced": (b"1", [part(b"123456789")], "too-large", 0),
+    "half, and gone": (b"8", [part(b"1234", more=True), GONE], "malformed-json", 0),
+}
+
+
+@pytest.mark.parametrize("arrival", ARRIVALS)
+async def test_a_body_is_read_once_and_never_beyond_its_largest(arrival: str) -> None:
+    announced, messages, answer, unread = ARRIVALS[arrival]
+    read: list[str] = []
+
+    @gate.post("/", opt={"open": True})
+    async def reader(request: BoundedRequest) -> None:
+        try:
+            assert await request.body() is await request.body()
+            read.append((await request.body()).decode())
+        except BadRequest as refused:
+            read.append(refused.code)
+
+    app = Litestar([reader], request_class=BoundedRequest, request_max_body_size=8, openapi_config=None, debug=False)
+    waiting, sent = list(messages), []
+
+    async def receive() -> dict[str, object]:
+        return waiting.pop(0)
+
+    async def send(message: dict[str, object]) -> None:
+        sent.append(message)
+
+    headers = [] if announced is None else [(b"content-length", announced)]
+    scope = {"type": "http", "method": "POST", "path": "/", "headers": headers, "query_string": b""}
+    await app(scope, receive, send)
+    assert (read, len(waiting), sent[0]["status"]) == ([answer], unread, 201)
 
 
 def test_the_openapi_schema_of_a_body_is_that_of_its_type() -> None:

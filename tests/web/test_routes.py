@@ -4,14 +4,15 @@ import json
 import pathlib
 
 import pytest
-from litestar import Litestar, get
-from litestar.handlers import HTTPRouteHandler
+from litestar import Litestar
+from litestar.connection import ASGIConnection
+from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 from litestar.testing import TestClient
 
 from sauma.core.errors import BadRequest
 from sauma.web.context import guard
 from sauma.web.edge import ROUTES
-from sauma.web.gate import stated_scope
+from sauma.web.gate import get, stated_scope
 
 RESOURCES = (
     "persons",
@@ -105,6 +106,36 @@ def test_no_route_brings_a_guard_a_dependency_or_a_middleware_of_its_own() -> No
         assert not route.guards, operation
         assert not route.dependencies, operation
         assert not route.middleware, operation
+
+
+def test_every_guard_of_a_route_is_asked_and_sees_the_route_itself() -> None:
+    seen: list[tuple[str, int]] = []
+
+    async def outer(_: ASGIConnection[object, object, object, object], route: BaseRouteHandler) -> None:
+        seen.append(("outer", id(route)))
+
+    async def inner(_: ASGIConnection[object, object, object, object], route: BaseRouteHandler) -> None:
+        seen.append(("inner", id(route)))
+        raise BadRequest("scope-missing")
+
+    @get("/", guards=[inner])
+    async def served() -> None:
+        seen.append(("served", 0))
+
+    app = Litestar([served], guards=[outer], openapi_config=None, debug=False)
+    with TestClient(app, raise_server_exceptions=False) as client:
+        assert client.get("/").status_code == 500
+    [route] = [handler for handler in app.routes[0].route_handlers if "GET" in handler.http_methods]
+    assert seen == [("outer", id(route)), ("inner", id(route))]
+
+
+def test_every_route_is_guarded_by_the_one_guard_and_without_a_copy() -> None:
+    app = Litestar(list(ROUTES), guards=[guard], openapi_config=None, debug=False)
+    for operation in operations():
+        assert type(operations()[operation]).__name__ == "_Guarded", operation
+    for route in app.routes:
+        for handler in route.route_handlers:
+            assert handler.resolve_guards() == [guard], route.path
 
 
 @pytest.mark.parametrize(

@@ -138,6 +138,17 @@ def test_an_address_stands_for_who_has_it(name: str) -> None:
         traffic.admit_address(_scope(second))
 
 
+def test_what_an_address_asks_in_vain_keeps_nobody_there_from_a_token() -> None:
+    traffic = Traffic(limit=1, at_once=1, clock=Clock())
+    scope = _scope("192.0.2.1")
+    traffic.lines(scope)  # what no route answers
+    with pytest.raises(BadRequest, match="rate-limited"):
+        traffic.admit_address(_scope("192.0.2.1"))
+    traffic.admit_address(_scope("192.0.2.1"), token=True)
+    with pytest.raises(BadRequest, match="rate-limited"):
+        traffic.admit_address(_scope("192.0.2.1"), token=True)
+
+
 def _scope(address: str) -> Any:
     return {"client": (address, 1), "state": {}}
 

@@ -387,8 +387,8 @@ def _record(header: RecordHeader, wanted: dict[str, Cell], form: Form) -> Permit
 
 def _withheld(case: _Case, wanted: dict[str, Cell], held: list[RecordHeader]) -> tuple[Withheld, ...]:
     cells = cells_of(case.purpose, case.flow)
-    why = {Cell.CONSENT: "consent-required", Cell.OPTIONAL: "not-requested"}
-    rows = [Withheld(field=p, reason=why[c]) for p, c in cells.items() if c is not Cell.RELEASED and p not in wanted]
+    kept = [(path, cell) for path, cell in cells.items() if cell is not Cell.RELEASED and path not in wanted]
+    rows = [Withheld(field=p, reason="consent-required" if c is Cell.CONSENT else "not-requested") for p, c in kept]
     masked = {s.path for h in held if h.protected for s in REGISTRY[h.resource].specs} & PROTECTED_PATHS
     rows += [Withheld(field=path, reason="protected") for path in wanted if path in masked]
     return tuple(rows)

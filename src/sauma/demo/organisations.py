@@ -29,21 +29,8 @@ PIRKANMAA = "3221308-6"
 KELA_CLIENT, PIRKANMAA_CLIENT = "kela-core", "pirha-casework"
 PIRKANMAA_AUDITOR, KELA_AUDITOR, OMBUDSMAN_CLIENT = "pirha-dpo", "kela-dpo", "ombudsman"
 
-CASEWORK = (
-    "agreement:write",
-    "case:read",
-    "case:review",
-    "consent:read",
-    "consent:write",
-    "event:read",
-    "matter:write",
-    "notice:read",
-    "notice:write",
-    "organisation:write",
-    "record:write",
-    "usage:read",
-)
-AUDIT = ("ledger:annotate", "ledger:export", "ledger:read")
+CASEWORK = ("case:read", "consent:write", "matter:write", "record:write")
+AUDIT = ("ledger:read",)
 
 _AGREED_FROM = dt.date(2023, 1, 1)
 _MAX_MONTHS, _PER_PERSON_DAY = 12, 50
@@ -131,7 +118,7 @@ def organisations(areas: Areas) -> tuple[EnrolledOrganisation, ...]:
 
 
 def clients(found: Iterable[EnrolledOrganisation]) -> tuple[Client, ...]:
-    """One system for Kela and each active county, the auditors', and one for statistics."""
+    """One system for Kela and each active county, and the auditors'; no scope that no operation asks for."""
     made = [Client(id=KELA_CLIENT, organisation=KELA, scopes=CASEWORK)]
     for organisation in found:
         if organisation.kind is OrganisationKind.COUNTY and organisation.active:
@@ -142,7 +129,6 @@ def clients(found: Iterable[EnrolledOrganisation]) -> tuple[Client, ...]:
         Client(id=KELA_AUDITOR, organisation=KELA, scopes=AUDIT),
         Client(id=PIRKANMAA_AUDITOR, organisation=PIRKANMAA, scopes=AUDIT),
         Client(id=OMBUDSMAN_CLIENT, organisation=invented_id("ombudsman"), scopes=AUDIT),
-        Client(id="thl-statistics", organisation=invented_id("thl"), scopes=("statistics:read",)),
     ]
     return tuple(made)
 

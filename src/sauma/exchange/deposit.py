@@ -47,7 +47,7 @@ async def put_record(world: World, call: Call, deposit: Deposit, officer: Office
             status=201 if revision == 1 else 200,
             members={"resource": deposit.resource.name, "id": str(deposit.id), "revision": revision},
             etag=f'"{revision}"',
-            location=f"/v1/{deposit.resource.name}/{deposit.id}",
+            location=f"/v1/{deposit.resource.name}/{deposit.id}" if revision == 1 else None,
         )
 
     return await perform(world, call, effect)

@@ -9,13 +9,14 @@ import uuid
 import msgspec
 
 from sauma.core.canonical import JsonValue, canonical_bytes, digest
-from sauma.core.decision import HEADERS, Ask, Permit, Refusal, decide, wanted_resources, window_of
+from sauma.core.decision import HEADERS, PULLS_BUILT, Ask, Permit, Refusal, decide, wanted_resources, window_of
 from sauma.core.disclosure import Disclosed, Opened, Receipt
 from sauma.core.errors import BadRequest, SealError, Unavailable
 from sauma.core.evidence import EventKind, ManifestRow
 from sauma.core.matters import BasisVersions, Facts, Form, Months, RecordHeader, RecordKey
-from sauma.core.parties import KELA, Caller, Officer
+from sauma.core.parties import KELA, Caller, Officer, OrganisationKind
 from sauma.core.people import Confidential, PersonIdentifier
+from sauma.core.purposes import Mode
 from sauma.exchange.append import Refused, committed
 from sauma.exchange.ports import Build, World
 from sauma.exchange.record import Draft, caller_basis, compose
@@ -58,6 +59,7 @@ async def disclose(world: World, query: CaseQuery) -> Disclosed:
     """Answer a case query: values, existence, or that nothing can be disclosed.
 
     Raises:
+        BadRequest: no controller is named where several could be asked, or the cursor is not of this question.
         Refused: the caller's own side is not in order; recorded.
         ProofReplayed, CallerChanged: the proof or token no longer holds; nothing was written.
         Unavailable: ledger or keys cannot answer, or the records kept changing; no field left.
@@ -146,6 +148,8 @@ def _row(header: RecordHeader, sensitivity: str, fields: tuple[int, ...], group:
 
 
 def _ask(world: World, query: CaseQuery) -> Ask:
+    if query.controller is None and not _kela_answers(world, query.purpose):
+        raise BadRequest("invalid-value", ("/controller",))
     after: RecordKey | None = None
     if query.cursor is not None:
         try:
@@ -166,6 +170,14 @@ def _ask(world: World, query: CaseQuery) -> Ask:
         limit=query.limit,
         after=after,
     )
+
+
+def _kela_answers(world: World, purpose_id: str) -> bool:
+    """Whether Kela can be meant where nobody is named; of what is not built or unknown the decision speaks."""
+    purpose = world.catalogue.purposes.get(purpose_id)
+    if purpose is None or purpose_id not in PULLS_BUILT:
+        return True
+    return any(f.mode is Mode.PULL and OrganisationKind.KELA in f.discloser for f in purpose.flows)
 
 
 def _keys(world: World, query: CaseQuery, ask: Ask) -> GatherKeys:

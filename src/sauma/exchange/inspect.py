@@ -38,7 +38,7 @@ class DisclosureSearch(Confidential, frozen=True, kw_only=True):
 async def list_disclosures(world: World, caller: Caller, search: DisclosureSearch) -> dict[str, JsonValue]:
     """The caller's own disclosures in one role, oldest first: metadata and receipts, no content."""
     if not search.since < search.until <= search.since + LONGEST_LIST:
-        raise BadRequest("invalid-value", ("/from", "/to"))
+        raise BadRequest("invalid-value", ("/query/from", "/query/to"))
     context = _list_context(caller, search)
     after = _after(world, context, search.cursor)
     looked: dict[str, JsonValue] = {

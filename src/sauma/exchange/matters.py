@@ -110,6 +110,6 @@ async def inform(world: World, call: Call, telling: Telling) -> Done:
             particulars={"priorInformationId": str(row), "textVersion": telling.text_version},
             body=call.body,
         )
-        return Effect(draft=draft, status=201, members={"id": str(row)}, location=f"/v1/prior-informations/{row}")
+        return Effect(draft=draft, status=201, members={"id": str(row)})
 
     return await perform(world, call, effect)

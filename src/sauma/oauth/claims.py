@@ -104,9 +104,10 @@ def proof_flaw(members: Mapping[str, object], key: VerifyingKey, target: ProofTa
         return Reason.HTM_MISSING if "htm" not in members else Reason.HTU_MISSING
     if members["htm"] != target.method:
         return Reason.HTM_OTHER
-    url = comparable_url(members["htu"])
-    if url is None or (members["htu"] != target.url and url != comparable_url(target.url)):
-        return Reason.HTU_MALFORMED if url is None else Reason.HTU_OTHER
+    if members["htu"] != target.url:  # else it is ours letter for letter, and nothing is left to compare
+        url = comparable_url(members["htu"])
+        if url is None or url != comparable_url(target.url):
+            return Reason.HTU_MALFORMED if url is None else Reason.HTU_OTHER
     if target.access_token is not None:
         ath = members.get("ath")
         expected = encode(hashlib.sha256(target.access_token.encode()).digest())

@@ -104,7 +104,23 @@ def authenticate(
     proof = verify_proof(request.proofs, target, now=now, headers=None if memory is None else memory.headers)
     if isinstance(proof, Reason):
         return challenge("invalid_dpop_proof", proof, trust=trust)
-    return msgspec.structs.replace(verified, claims=(proof_claim(proof),))
+    return _proven(verified, proof_claim(proof))
+
+
+def _proven(token: VerifiedToken, proof: Claim) -> VerifiedToken:
+    """The token as this call holds it: what was remembered of it, and the proof's replay id to be claimed."""
+    return VerifiedToken(
+        client_id=token.client_id,
+        client_version=token.client_version,
+        organisation=token.organisation,
+        scopes=token.scopes,
+        token_id=token.token_id,
+        key_thumbprint=token.key_thumbprint,
+        assertion_digest=token.assertion_digest,
+        officer=token.officer,
+        claims=(proof,),
+        expires_at=token.expires_at,
+    )
 
 
 def _token(token: str, trust: Trust, *, now: int, memory: Memory | None) -> VerifiedToken | Reason:

@@ -82,7 +82,11 @@ class AnsweredCase(Confidential, frozen=True, kw_only=True, rename="camel"):
 
 
 class DisclosedRecord(Confidential, frozen=True, kw_only=True, rename="camel"):
-    """One record: `fields` holds the released members of the resource's own schema, and no others."""
+    """One record: `fields` holds the released members of the resource's own schema, and no others.
+
+    A released member that nobody filled in is null. Where no record holds a field there is no record here either, and
+    no row in `withheld`.
+    """
 
     resource: str
     id: uuid.UUID
@@ -101,10 +105,14 @@ class ExistingMonth(Confidential, frozen=True, kw_only=True):
 
 
 class WithheldField(Confidential, frozen=True, kw_only=True):
-    """An optional, consent-bound or masked field that was not given, and why."""
+    """An optional, consent-bound or masked field that was not given, and why.
+
+    `not-requested`: it is optional and was not asked for. `consent-required`: it leaves only with the client's
+    consent. `protected`: it was asked for, and is masked for a protected person.
+    """
 
     field: FieldPath
-    reason: str
+    reason: Literal["not-requested", "consent-required", "protected"]
 
 
 class AnsweredSource(Confidential, frozen=True, kw_only=True, rename="camel"):
@@ -184,12 +192,16 @@ class DepositsDone(Confidential, frozen=True, kw_only=True):
 
 
 class RecordState(Confidential, frozen=True, kw_only=True, rename="camel"):
-    """What stands of the controller's own record: a digest for each storage class, no content."""
+    """What stands of the controller's own record: no content.
+
+    `digests` has one member for each storage class: SHA-256 of the sealed group as it is stored, so it changes with
+    every revision and says nothing of the content.
+    """
 
     resource: str
     id: uuid.UUID
     revision: Revision
-    state: str
+    state: Literal["current", "annulled"]
     recorded_at: Instant
     digests: dict[str, Digest]
     receipt: ReceiptAnswer
@@ -266,9 +278,13 @@ class AuditSessionDone(Confidential, frozen=True, kw_only=True):
 
 
 class LedgerEntry(Confidential, frozen=True, kw_only=True, rename="camel"):
-    """One entry: `leaf` and `manifest` are the canonical JSON texts that were hashed, to be hashed as they stand.
+    """One entry: `leaf` and `manifest` are the canonical JSON texts that were hashed, in UTF-8.
+
+    `leafHash` is SHA-256 of the one octet 0x00 followed by `leaf` (RFC 9162 section 2.1.1). The member `manifest` of
+    the leaf is SHA-256 of `manifest` as it stands, in base64url without padding.
 
     The leaf is null where the caller's own house may not learn why it was refused; the payload where there is none.
+    An auditor of the organisation that was asked does not see the receiver's `caseReference`; the receiver's does.
     """
 
     id: uuid.UUID

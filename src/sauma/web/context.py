@@ -10,6 +10,7 @@ import msgspec
 from litestar import Request, Response
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
+from litestar.types import Receive, Scope, Send
 
 from sauma.core.canonical import JsonValue, structured_digest
 from sauma.core.canonical import digest as sha256
@@ -65,13 +66,13 @@ class Challenged(Exception):  # noqa: N818  # the 401 itself
 class Edge(msgspec.Struct, frozen=True, kw_only=True):
     """The parts the routes use, made in the composition root.
 
-    `authenticate` raises Challenged; `token_challenge` makes one for an error code. `security_servers` are the
-    addresses whose X-Road headers are read.
+    `authenticate` raises Challenged; `token_challenge` makes one for an error code and the scope that is missing.
+    `security_servers` are the addresses whose X-Road headers are read.
     """
 
     world: World
     authenticate: Callable[[Credentials], Caller]
-    token_challenge: Callable[[str], Challenged]
+    token_challenge: Callable[[str, str | None], Challenged]
     issue_token: Callable[[TokenRequest], Awaitable[TokenDecision]]
     documents: Mapping[str, bytes]
     public_url: str
@@ -84,7 +85,7 @@ class Edge(msgspec.Struct, frozen=True, kw_only=True):
 
 def edge_of(connection: ASGIConnection[Any, Any, Any, Any]) -> Edge:
     """The edge of the running application."""
-    edge: Edge = connection.app.state.edge
+    edge: Edge = connection.app.state["edge"]
     return edge
 
 
@@ -109,7 +110,7 @@ async def guard(connection: ASGIConnection[Any, Any, Any, Any], route: BaseRoute
         return
     connection.scope["state"]["visit"].enter()
     if scope is None:
-        edge.traffic.admit_address(connection.scope)
+        edge.traffic.admit_address(connection.scope, token="form" in route.opt)
         return
     passage = passage_of(connection.scope, edge.security_servers)
     try:
@@ -323,6 +324,22 @@ def json_response(
     )
 
 
-def with_digest(body: bytes) -> dict[str, str]:
-    """Content-Digest of an answer that holds client data (RFC 9530)."""
-    return {"Content-Digest": structured_digest(sha256(body))}
+class DisclosedAnswer:
+    """An answer that holds client data, as it goes out: JSON that no cache keeps, with its Content-Digest (RFC 9530).
+
+    The framework has nothing left to render.
+    """
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+        self._headers = [
+            (b"content-type", b"application/json"),
+            (b"cache-control", b"no-store"),
+            (b"content-digest", structured_digest(sha256(body)).encode()),
+            (b"content-length", b"%d" % len(body)),
+        ]
+
+    async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
+        """Send it."""
+        await send({"type": "http.response.start", "status": 200, "headers": self._headers})
+        await send({"type": "http.response.body", "body": self._body, "more_body": False})

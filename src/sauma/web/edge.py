@@ -13,8 +13,8 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from sauma.exchange.append import CallerChanged, ProofReplayed, Refused
 from sauma.exchange.record import receipt_member
 from sauma.web.carrier import traceparent_of
-from sauma.web.context import Challenged, Edge, edge_of, guard
-from sauma.web.gate import DEPOSITS_LIMIT
+from sauma.web.context import Challenged, Edge, caller_of, edge_of, guard
+from sauma.web.gate import DEPOSITS_LIMIT, BoundedRequest
 from sauma.web.logs import Log
 from sauma.web.problems import LastResort, ProblemWriter
 from sauma.web.routes import cases, documents, inspection, matters, public, records, tokens
@@ -105,6 +105,7 @@ def application(
         openapi_config=None,
         logging_config=None,
         state=State({"edge": edge}),
+        request_class=BoundedRequest,
         request_max_body_size=DEPOSITS_LIMIT + 1,
         debug=False,
     )
@@ -133,7 +134,7 @@ def _credentials_gone(writer: ProblemWriter, error: str) -> Callable[[Request[An
     challenged = _challenged(writer)
 
     def answer(request: Request[Any, Any, Any], _: CallerChanged | ProofReplayed) -> Response[bytes]:
-        return challenged(request, edge_of(request).token_challenge(error))
+        return challenged(request, edge_of(request).token_challenge(error, None))
 
     return answer
 
@@ -144,8 +145,16 @@ def _refused(writer: ProblemWriter) -> Callable[[Request[Any, Any, Any], Refused
         receipt = receipt_member(edge_of(request).world, error.receipt.entry, error.receipt.leaf_hash)
         response = writer.response(request, error.code, pointers=error.pointers, receipt=receipt)
         if error.code == "scope-missing":
-            challenge = edge_of(request).token_challenge("insufficient_scope")
+            challenge = edge_of(request).token_challenge("insufficient_scope", _missing_scope(request))
             response.headers |= {k: v for k, v in challenge.headers if k.lower() == "www-authenticate"}
         return response
 
     return answer
+
+
+def _missing_scope(request: Request[Any, Any, Any]) -> str:
+    """The first of the route's scopes that the token lacks (RFC 6750 section 3)."""
+    opt = request.route_handler.opt
+    stated = [str(opt[name]) for name in ("scope", "or_scope") if name in opt]
+    held = caller_of(request).scopes
+    return next((scope for scope in stated if scope not in held), stated[0])

@@ -4,6 +4,7 @@ Before msgspec: size, media type, UTF-8 without BOM, no NUL, depth, no repeated 
 After it: clean text. A refusal names schema members and indexes only; the input is never echoed (S-9, S-10, S-18).
 """
 
+import functools
 import itertools
 import json
 import math
@@ -13,9 +14,12 @@ from typing import Any, NoReturn, TypeVar
 from urllib.parse import unquote_to_bytes
 
 import msgspec
+from litestar import Request
 from litestar.connection import ASGIConnection
 from litestar.dto import AbstractDTO, DTOFieldDefinition
-from litestar.handlers import BaseRouteHandler
+from litestar.enums import HttpMethod
+from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
+from litestar.types import Scope
 from litestar.typing import FieldDefinition
 
 from sauma.core.errors import BadRequest
@@ -60,7 +64,7 @@ def strict_decode(
         _refuse("unsupported-media-type")
     plain = _parse(raw)
     decoder, known = _shape(type_)
-    unclean = None if _plainly_clean(raw) else _first_unclean(plain, known)
+    unclean = None if _plainly_clean(raw, plain) else _first_unclean(plain, known)
     try:
         decoded: _T = decoder.decode(raw)
     except msgspec.ValidationError as error:
@@ -169,17 +173,72 @@ class StrictBody(AbstractDTO[Any]):
 
     def decode_bytes(self, value: bytes) -> Any:  # noqa: ANN401  # of the type the route names
         """The decoded body."""
-        connection = self.asgi_connection
-        route = connection.route_handler
-        headers = connection.headers
-        content_types = headers.getall("content-type", [])
+        scope, route = self.asgi_connection.scope, self.asgi_connection.route_handler
+        content_types, encodings = header_lines(scope, b"content-type"), header_lines(scope, b"content-encoding")
         return strict_decode(
             value,
             route.parsed_data_field.annotation,
             content_type=content_types[0] if len(content_types) == 1 else None,
-            content_encoding=headers.get("content-encoding"),
+            content_encoding=encodings[0] if encodings else None,
             limit=route.opt.get("body_limit", BODY_LIMIT),
         )
+
+
+class BoundedRequest(Request[Any, Any, Any]):
+    """A request whose body is read once, up to the largest its route takes.
+
+    The framework's own `body` does the same through a generator and a parsed copy of all headers.
+    """
+
+    _whole: bytes | None = None
+
+    async def body(self) -> bytes:
+        """The whole body.
+
+        Raises:
+            BadRequest: `too-large`, said before a byte is read where the length is announced; `malformed-json` where
+                the caller went before it was whole.
+        """
+        if self._whole is None:
+            largest = self.route_handler.resolve_request_max_body_size() or 0
+            announced = [int(text) for text in header_lines(self.scope, b"content-length") if text.isdecimal()]
+            if announced and max(announced) > largest:
+                _refuse("too-large")
+            parts: list[bytes] = []
+            size, more = 0, True
+            while more:
+                message = await self.receive()
+                if message["type"] != "http.request":
+                    _refuse("malformed-json")
+                parts.append(message["body"])
+                size += len(parts[-1])
+                if size > largest:
+                    _refuse("too-large")
+                more = message.get("more_body", False)
+            self._whole = b"".join(parts)
+        return self._whole
+
+
+class _Guarded(HTTPRouteHandler):
+    """A route whose guards are shown the route itself: the framework copies it for each of them at every request."""
+
+    __slots__ = ()
+
+    async def authorize_connection(self, connection: ASGIConnection[Any, Any, Any, Any]) -> None:
+        """Run every guard there is."""
+        for guard in self.resolve_guards():
+            await guard(connection, self)  # type: ignore[misc]  # as in the base class: all of them are awaited
+
+
+get = functools.partial(_Guarded, http_method=HttpMethod.GET)
+post = functools.partial(_Guarded, http_method=HttpMethod.POST)
+put = functools.partial(_Guarded, http_method=HttpMethod.PUT)
+"""A route's decorators, as the framework's own of these names, with guards that cost no copy."""
+
+
+def header_lines(scope: Scope, name: bytes) -> list[str]:
+    """The values of a header, one for each of its lines; `name` in lower case."""
+    return [value.decode("latin-1") for said, value in scope["headers"] if said.lower() == name]
 
 
 def _refuse(code: str, *pointers: str) -> NoReturn:
@@ -199,7 +258,7 @@ def _parse(raw: bytes) -> object:
         text = raw.decode()
         if _depth(raw) > DEPTH_LIMIT:
             _refuse("too-deep")
-        parsed: object = json.loads(text, object_pairs_hook=_unique, parse_float=_finite)
+        parsed: object = _DECODER.decode(text)
     except ValueError:
         _refuse("malformed-json")
     return parsed
@@ -228,11 +287,20 @@ def _finite(digits: str) -> float:
     return number
 
 
-def _plainly_clean(raw: bytes) -> bool:
-    """Whether all of it is clean at once, and so every text in it: what is in NFC has no part that is not (UAX 15)."""
-    if b"\\" in raw:
-        return False
-    return b"\x7f" not in raw if raw.isascii() else is_clean(raw.decode())
+_DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_float=_finite)
+_UNESCAPED = json.JSONEncoder(ensure_ascii=False)
+
+
+def _plainly_clean(raw: bytes, plain: object) -> bool:
+    """Whether all of it is clean at once, and so every text in it: what is in NFC has no part that is not (UAX 15).
+
+    Escapes hide what they stand for, so `plain`, the parsed value, is then looked at as it is written without them.
+    """
+    escaped = b"\\" in raw
+    if raw.isascii() and not escaped:
+        return b"\x7f" not in raw
+    text = _UNESCAPED.encode(plain) if escaped else raw.decode()
+    return "\\" not in text and is_clean(text)
 
 
 def _first_unclean(value: object, known: frozenset[str]) -> str | None:

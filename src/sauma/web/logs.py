@@ -103,8 +103,8 @@ def configure(level: int = logging.INFO, *, stream: BinaryIO | None = None) -> N
 
 
 def get_log() -> Log:
-    """The logger of the running server."""
-    log: Log = structlog.get_logger()
+    """The logger of the running server, as `configure` has last set it up."""
+    log: Log = structlog.get_logger().bind()
     return log
 
 
@@ -175,9 +175,16 @@ def _only_known(_logger: WrappedLogger, _method: str, event_dict: EventDict) -> 
     level = event_dict.pop("level", "info")
     if not isinstance(event, str) or event not in EVENTS:
         return {"event": "log-refused", "level": "error", "dropped": len(event_dict)}
-    known = {key: _fit(key, value) for key, value in event_dict.items() if key in EVENTS[event] and value is not None}
-    dropped = len([key for key in event_dict if key not in EVENTS[event]])
-    return {"event": event, "level": level, **known, **({"dropped": dropped} if dropped else {})}
+    told: EventDict = {"event": event, "level": level}
+    known, dropped = EVENTS[event], 0
+    for key, value in event_dict.items():
+        if key not in known:
+            dropped += 1
+        elif value is not None:
+            told[key] = _fit(key, value)
+    if dropped:
+        told["dropped"] = dropped
+    return told
 
 
 def _fit(key: str, value: object) -> str | int:

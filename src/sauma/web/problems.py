@@ -51,7 +51,9 @@ class PointedError(msgspec.Struct, frozen=True, kw_only=True):
 class Problem(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
     """The members of a problem (RFC 9457 section 3 and our extensions).
 
-    `error` and `error_description` stand beside the code where RFC 6750 has a word of its own.
+    `error` and `error_description` stand beside the code where credentials are in a place they may not be in (400,
+    RFC 6750). A `pointer` in `errors` is a JSON Pointer into the body; into the request it begins with `/path`,
+    `/query` or `/headers`.
     """
 
     type: str
@@ -156,7 +158,7 @@ class ProblemWriter:
             language = accepted_language(request.headers.get("accept-language"))
             request.scope["state"]["problem"] = "invalid-value"
             problem = self.problem("invalid-value", language, instance=self._new_id())
-            return _written(msgspec.structs.replace(problem, **told), status)
+            return _written({**msgspec.to_builtins(problem), **told}, status)
         text = told.get("error_description", _NO_CREDENTIALS)
         instance, title = self._new_id().urn, HTTPStatus(status).phrase
         refused = CredentialsProblem(
@@ -252,7 +254,7 @@ class LastResort:
                 await send({"type": "http.response.body", "body": _LAST_WORDS, "more_body": False})
 
 
-def _written(problem: Problem | CredentialsProblem, status: int) -> Response[bytes]:
+def _written(problem: Mapping[str, object] | CredentialsProblem, status: int) -> Response[bytes]:
     return Response(msgspec.json.encode(problem), status_code=status, media_type=MEDIA_TYPE)
 
 

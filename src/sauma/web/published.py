@@ -26,7 +26,9 @@ class Status(Confidential, frozen=True, kw_only=True, rename="camel"):
     """Which environment and version answers, and under which catalogue it decides."""
 
     environment: Literal["development", "test", "production"]
-    version: str
+    version: Annotated[
+        str, msgspec.Meta(description="Of the software that runs; the version of the interface is in `API-Version`.")
+    ]
     catalogue_digest: Digest
 
 
@@ -55,13 +57,15 @@ class PublishedCodes(Confidential, frozen=True, kw_only=True, rename="camel"):
 
 
 class PurposeSummary(Confidential, frozen=True, kw_only=True, rename="camel"):
-    """One purpose with its flows and provisions; `available` is true where this server answers under it today."""
+    """One purpose with its flows and provisions."""
 
-    id: str
-    number: str
-    version: int
-    enabled: bool
-    available: bool
+    id: Annotated[str, msgspec.Meta(description="What a query names.", examples=["county-benefit-case"])]
+    number: Annotated[str, msgspec.Meta(description="Its number in the purpose catalogue, for people: P01, S2.")]
+    version: Annotated[int, msgspec.Meta(description="Grows with every change of the purpose.")]
+    enabled: Annotated[bool, msgspec.Meta(description="Whether the law as data has it switched on.")]
+    available: Annotated[
+        bool, msgspec.Meta(description="Whether this server answers under it today: enabled and built. Go by this one.")
+    ]
     title: Text
     description: Text
     flows: tuple[Flow, ...]
@@ -92,9 +96,22 @@ class PurposePage(PurposeSummary, frozen=True, kw_only=True, rename="camel"):
     preconditions: tuple[Precondition, ...]
     receiver_roles: tuple[str, ...]
     unattended: bool
-    window: Window | None
-    erase_by: str
-    timer: str | None
+    window: Annotated[
+        Window | None,
+        msgspec.Meta(description="How many months a query covers by itself and may at most reach back; null: no pull."),
+    ]
+    erase_by: Annotated[
+        str,
+        msgspec.Meta(
+            description="The code of the rule by which the receiver erases its copy; the day itself is `eraseBy` of "
+            "the answer.",
+            examples=["case-query-copy"],
+        ),
+    ]
+    timer: Annotated[
+        str | None,
+        msgspec.Meta(description="The code of a legal time limit in the receiver's own case.", examples=["D1"]),
+    ]
     fields: dict[str, Cell]
     already_held: tuple[FieldPath, ...]
     set_by_server: tuple[FieldPath, ...]

@@ -132,6 +132,7 @@ class Traffic:
         self._carriers = frozenset(_network_of(address) for address in carriers)
         self._clients = Quota(limit, clock=clock) if limit else None
         self._addresses = Quota(limit, clock=clock) if limit else None
+        self._token_requests = Quota(limit, clock=clock) if limit else None
 
     def admit_client(self, scope: Scope, organisation: str, client: str) -> None:
         """Count a request of a verified system.
@@ -142,13 +143,16 @@ class Traffic:
         if self._clients is not None:
             _admit(scope, self._clients, self._clients.take((organisation, client)))
 
-    def admit_address(self, scope: Scope) -> None:
+    def admit_address(self, scope: Scope, *, token: bool = False) -> None:
         """Count a request of whoever sent it, by address; a security server's is not limited.
+
+        Requests for tokens have a count of their own: behind one address, what others ask for in vain does not keep
+        anybody from a token.
 
         Raises:
             BadRequest: `rate-limited`.
         """
-        quota = self._addresses
+        quota = self._token_requests if token else self._addresses
         if quota is None:
             return
         key = _network(scope)

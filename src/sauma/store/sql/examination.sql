@@ -45,7 +45,9 @@ with ours as (
     select p.proowner from pg_proc p join pg_namespace n on n.oid = p.pronamespace
      where n.nspname in ('registry', 'exchange', 'keys', 'ledger', 'api')
 )
-select (select count(*) from ours o cross join (values ('immutable_row'), ('immutable_table')) as wanted (name)
+select (select count(*)
+          from ours o
+         cross join (values ('immutable_row'), ('immutable_table'), ('whole_row')) as wanted (name)
          where o.nspname = 'ledger'
            and (o.relname = 'entry' or exists (select from pg_inherits i where i.inhrelid = o.oid))
            and not exists (select from pg_trigger t

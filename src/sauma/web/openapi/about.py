@@ -28,6 +28,11 @@ of the range 900–999; `person-oid` a temporary person id `1.2.246.10.<organisa
 one strong tag, `"<revision>"`, as `ETag` brought it (RFC 9110 section 8.8.3). Moments are RFC 3339 with an offset,
 days are Finnish days, integers are written without a fraction.
 
+A `pointer` in the `errors` of a problem is a JSON Pointer into the body you sent (RFC 6901). Where the place is not in
+the body it begins with `/path`, `/query` or `/headers`: `/query/from`, `/headers/If-Match`.
+
+A read names its officer in the token alone, and need not: where one stands there, it is recorded.
+
 Hosts below `sauma.example` stand for those of the installation you call; the persons in the
 examples do not exist."""
 

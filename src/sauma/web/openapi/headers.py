@@ -28,9 +28,10 @@ PARAMETERS: MappingProxyType[str, JsonObject] = MappingProxyType(
         },
         "If-Match": {
             "required": False,
-            "description": "The ETag of what is changed. Absent when it is created; replacing a record, or changing a "
+            "description": "The ETag of what is changed, from your last answer. Absent when it is created: for what "
+            "does not exist every If-Match is answered with 412, without an ETag. Replacing a record, or changing a "
             "matter that stays open, without it is answered with 428, a stale one with 412; both carry the present "
-            "ETag.",
+            "ETag. Closing a matter and annulling a record do not need it; where it is sent it must be right.",
             "schema": {"type": "string", "format": "entity-tag"},
         },
         "Sauma-Audit-Session": {
@@ -90,7 +91,7 @@ ANSWER_HEADERS: MappingProxyType[str, JsonObject] = MappingProxyType(
         "RateLimit-Remaining": {"description": "As `r` of RateLimit, in its elder spelling.", "schema": _COUNT},
         "RateLimit-Reset": {"description": "As `t` of RateLimit, in its elder spelling.", "schema": _COUNT},
         "ETag": {"description": "The entity tag of what is answered about.", "schema": _TEXT},
-        "Location": {"description": "The path of what was created.", "schema": _TEXT},
+        "Location": {"description": "The path of what was created: GET it there.", "schema": _TEXT},
         "Idempotent-Replayed": {
             "description": "`true` on the answer to a repeat; otherwise absent.",
             "schema": {"const": "true"},
@@ -110,13 +111,22 @@ ANSWER_HEADERS: MappingProxyType[str, JsonObject] = MappingProxyType(
         },
         "WWW-Authenticate": {
             "required": True,
-            "description": "The DPoP challenge (RFC 9449 section 7.1): `error`, `error_description`, `algs`, "
-            "`resource_metadata`, and the `scope` that is missing.",
+            "description": "The DPoP challenge (RFC 9449 section 7.1): `error`, `error_description`, `algs` and "
+            "`resource_metadata`; `error` is absent where no credentials were shown.",
             "schema": _TEXT,
         },
     }
 )
 """What an answer carries, by header name."""
+
+SCOPE_CHALLENGE: JsonObject = {
+    "WWW-Authenticate": {
+        "description": "With `scope-missing` alone: the DPoP challenge with `error` `insufficient_scope` and the "
+        "`scope` that is missing.",
+        "schema": _TEXT,
+    }
+}
+"""What a refusal among whose codes is `scope-missing` may carry besides."""
 
 _ALWAYS = ("API-Version", "Cache-Control", "Sauma-Request-Id", "traceparent")
 _QUOTA = ("RateLimit-Policy", "RateLimit", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset")

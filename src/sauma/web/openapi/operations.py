@@ -10,7 +10,14 @@ from sauma.core.people import CASE_REFERENCE_PATTERN
 from sauma.core.problems import STATUS
 from sauma.web.answers import ANSWERS
 from sauma.web.openapi.about import tag_of
-from sauma.web.openapi.headers import PARAMETERS, answer_headers, done_headers, parameter_names
+from sauma.web.openapi.headers import (
+    PARAMETERS,
+    SCOPE_CHALLENGE,
+    answer_headers,
+    done_headers,
+    is_of_record,
+    parameter_names,
+)
 from sauma.web.openapi.refusals import codes_of
 from sauma.web.openapi.samples import Sampler
 from sauma.web.openapi.schemas import DEPOSITED, body_of, ref
@@ -49,8 +56,8 @@ _MEANING = {
     "purposeId": "A purpose of the catalogue.",
     "wellKnown": "Always `.well-known` (RFC 8615); a parameter because path segments here are kebab-case.",
     "role": "Which side of the disclosures the caller was on.",
-    "from": "Absent: 31 days before `to`; at most 366 days before it.",
-    "to": "Absent: now.",
+    "from": "A moment with its offset. Absent: 31 days before `to`. It must lie before `to`, at most 366 days.",
+    "to": "A moment with its offset, itself not included. Absent: now.",
     "after": "`nextCursor` of the page before.",
     "limit": "How many on a page.",
 }
@@ -116,16 +123,20 @@ def _request_content(route: HTTPRouteHandler, path: str, sampler: Sampler) -> Js
 def _responses(route: HTTPRouteHandler, path: str, method: str, sampler: Sampler) -> JsonObject:
     schema = ref(ANSWERS[route.fn.__name__].__name__)
     headers = done_headers(path, method)
+    example = sampler.of(schema)
+    if is_of_record(path):
+        example["resource"] = path.split("/")[2]
     done: JsonObject = {
         "description": "Done.",
         "headers": answer_headers(*headers),
-        "content": {_JSON: {"schema": schema, "example": sampler.of(schema)}},
+        "content": {_JSON: {"schema": schema, "example": example}},
     }
     if route.fn.__name__ in _PAGED:
         done["content"]["text/html"] = {"schema": {"type": "string"}, "example": "<!doctype html>"}
     responses: JsonObject = {str(route.status_code): done}
     if method == "PUT":
-        responses["201"] = done | {"description": "Created.", "headers": answer_headers(*headers, "Location")}
+        place = ("Location",) if is_of_record(path) else ()
+        responses["201"] = done | {"description": "Created.", "headers": answer_headers(*headers, *place)}
     if path == "/openapi.json":
         responses["304"] = {"description": "The reader's copy is the same.", "headers": answer_headers("ETag")}
     if "scope" in route.opt:
@@ -152,7 +163,7 @@ def refusal(codes: tuple[str, ...]) -> JsonObject:
         more.append("ETag")
     return {
         "description": "Refused: " + ", ".join(f"`{code}`" for code in codes) + ".",
-        "headers": answer_headers(*more),
+        "headers": answer_headers(*more) | (SCOPE_CHALLENGE if "scope-missing" in codes else {}),
         "content": {MEDIA_TYPE: {"schema": ref("Problem"), "examples": _named("problem", codes)}},
     }
 

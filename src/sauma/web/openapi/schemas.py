@@ -133,7 +133,7 @@ def _choose(properties: JsonObject, member: str, codes: list[str]) -> None:
     if "anyOf" in said:
         said["anyOf"] = [part if part.get("type") == "null" else chosen for part in said["anyOf"]]
     else:
-        properties[member] = chosen
+        properties[member] = {**{name: said[name] for name in ("description",) if name in said}, **chosen}
 
 
 def _name_records(schemas: dict[str, JsonObject]) -> None:

@@ -1,7 +1,7 @@
 """The main job over HTTP: `POST /v1/case-queries`."""
 
-from litestar import Response, post
 from litestar.params import JSONBody
+from litestar.types import ASGIApp
 
 from sauma.core.errors import BadRequest
 from sauma.core.matters import Form, Months
@@ -9,20 +9,19 @@ from sauma.exchange.disclose import CaseQuery, disclose
 from sauma.web.bodies import CaseQueryBody, PeriodBody
 from sauma.web.context import (
     AnyRequest,
+    DisclosedAnswer,
     caller_of,
     case_reference_of,
     edge_of,
-    json_response,
     optional_officer,
     person_of,
-    with_digest,
 )
-from sauma.web.gate import StrictBody
+from sauma.web.gate import StrictBody, post
 from sauma.web.telemetry.tracing import DISCLOSED, NOTHING
 
 
 @post("/v1/case-queries", opt={"scope": "case:read"}, dto=StrictBody, return_dto=None, status_code=200)
-async def query_case(request: AnyRequest, data: JSONBody[CaseQueryBody]) -> Response[bytes]:
+async def query_case(request: AnyRequest, data: JSONBody[CaseQueryBody]) -> ASGIApp:
     """Ask for a client's minimal case data: a purpose and a case, never a law."""
     reference = case_reference_of(data.case_reference, "/caseReference")
     query = CaseQuery(
@@ -45,7 +44,7 @@ async def query_case(request: AnyRequest, data: JSONBody[CaseQueryBody]) -> Resp
     disclosed = await disclose(edge_of(request).world, query)
     noted["outcome"] = NOTHING if disclosed.fields is None else DISCLOSED
     noted["fields"] = disclosed.fields or 0
-    return json_response(disclosed.body, headers=with_digest(disclosed.body))
+    return DisclosedAnswer(disclosed.body)
 
 
 def _months(period: PeriodBody) -> Months:

@@ -9,12 +9,13 @@ import hashlib
 from importlib import resources
 from types import MappingProxyType
 
-from litestar import Response, get
+from litestar import Response
 from litestar.params import FromPath
 
 from sauma.core.errors import BadRequest
 from sauma.core.people import Confidential
 from sauma.web.context import AnyRequest
+from sauma.web.gate import get
 from sauma.web.pages import BROWSING, HTML, page_headers
 from sauma.web.published import openapi_bytes
 

@@ -4,7 +4,8 @@ import datetime as dt
 import re
 import uuid
 
-from litestar import Response, get, post
+import msgspec
+from litestar import Response
 from litestar.params import FromPath, JSONBody
 
 from sauma.core.decision import Reason
@@ -20,7 +21,7 @@ from sauma.exchange.inspect import (
     open_audit_session,
     read_entry,
 )
-from sauma.web.bodies import AuditSessionBody, ErasureBody
+from sauma.web.bodies import AuditSessionBody, ErasureBody, Moment
 from sauma.web.context import (
     AnyRequest,
     call_of,
@@ -34,7 +35,7 @@ from sauma.web.context import (
     optional_officer,
     uuid_of,
 )
-from sauma.web.gate import StrictBody, strict_query
+from sauma.web.gate import StrictBody, get, post, strict_query
 
 LIST_QUERY = ("role", "from", "to", "caseReference", "after", "limit")
 _SCOPES = {"receiver": "case:read", "discloser": "record:write"}
@@ -96,13 +97,16 @@ async def record_erasure(
         raise BadRequest("invalid-value", ("/purpose",))
     if data.purpose is not None and data.purpose not in world.catalogue.purposes:
         raise BadRequest("invalid-value", ("/purpose",))
+    at = moment_of(data.at, "/at")
+    if at > world.clock():
+        raise BadRequest("invalid-value", ("/at",))
     call = await call_of(request, f"POST /v1/disclosures/{entry}/erasures")
     erasure = Erasure(
         disclosure=entry,
         extent=data.extent,
         purpose=data.purpose,
         officer=await officer_of(request, data.officer),
-        at=moment_of(data.at, "/at"),
+        at=at,
     )
     return done_response(request, await attest_erasure(world, call, erasure))
 
@@ -145,10 +149,10 @@ def _moment(query: dict[str, str], name: str) -> dt.datetime | None:
     if text is None:
         return None
     try:
-        moment = dt.datetime.fromisoformat(text)
-    except ValueError:
+        moment: dt.datetime = msgspec.convert(text, Moment)
+    except msgspec.ValidationError:
         raise BadRequest("invalid-value", (f"/query/{name}",)) from None
-    return moment_of(moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC), f"/query/{name}")
+    return moment_of(moment, f"/query/{name}")
 
 
 def _limit(query: dict[str, str]) -> int:

@@ -1,11 +1,14 @@
 """The caller's own matters, what it told the client beforehand, and identifiers that changed."""
 
-from litestar import Response, post, put
+import datetime as dt
+
+from litestar import Response
 from litestar.params import FromPath, JSONBody
 
 from sauma.core.errors import BadRequest
 from sauma.exchange.matters import MatterStatement, Telling, inform, put_matter
 from sauma.exchange.subjects import IdentifierChange, change_identifier
+from sauma.exchange.times import day_of
 from sauma.web.bodies import IdentifierChangeBody, MatterBody, PriorInformationBody
 from sauma.web.context import (
     AnyRequest,
@@ -19,7 +22,7 @@ from sauma.web.context import (
     officer_of,
     person_of,
 )
-from sauma.web.gate import StrictBody
+from sauma.web.gate import StrictBody, post, put
 
 
 @put("/v1/matters/{case_reference:str}", opt={"scope": "matter:write"}, dto=StrictBody, return_dto=None)
@@ -36,7 +39,7 @@ async def state_matter(
         case_reference=case_reference,
         person=person_of(request, data.subject),
         kind=data.kind,
-        opened_at=day_or_moment_of(data.opened_at, "/openedAt"),
+        opened_at=_opened(data.opened_at, world.clock()),
         state=data.state,
         unit=data.unit,
         officer=await officer_of(request, data.officer, case_reference),
@@ -44,6 +47,15 @@ async def state_matter(
     )
     done = await put_matter(world, call, said)
     return done_response(request, done, {"caseReference": case_reference})
+
+
+def _opened(stated: str, now: dt.datetime) -> str:
+    """The day or moment a matter was opened, which has come: a case of tomorrow is not pending (ToTuL 18 a.1 §)."""
+    opened = day_or_moment_of(stated, "/openedAt")
+    future = dt.datetime.fromisoformat(opened) > now if "T" in opened else opened > day_of(now).isoformat()
+    if future:
+        raise BadRequest("invalid-value", ("/openedAt",))
+    return opened
 
 
 @post("/v1/prior-informations", opt={"scope": "consent:write"}, dto=StrictBody, return_dto=None, status_code=201)

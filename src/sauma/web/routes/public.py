@@ -1,7 +1,7 @@
 """What is open to all: status, health, the purpose catalogue, problem pages, published keys and metadata."""
 
 import msgspec
-from litestar import Response, get
+from litestar import Response
 from litestar.params import FromPath
 
 from sauma.core.canonical import JsonValue, structured_digest
@@ -10,6 +10,7 @@ from sauma.core.errors import BadRequest, Unavailable
 from sauma.core.problems import STATUS, accepted_language, in_language
 from sauma.core.purposes import Catalogue, Mode, Purpose
 from sauma.web.context import AnyRequest, Edge, edge_of, json_response
+from sauma.web.gate import get
 from sauma.web.pages import HTML, READING, page_headers, prefers_html, problem_page
 
 OPEN = {"open": True}

@@ -3,7 +3,7 @@
 import uuid
 
 import msgspec
-from litestar import Response, get, post, put
+from litestar import Response
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, JSONBody
 
@@ -37,7 +37,7 @@ from sauma.web.context import (
     person_of,
     uuid_of,
 )
-from sauma.web.gate import DEPOSITS_LIMIT, StrictBody
+from sauma.web.gate import DEPOSITS_LIMIT, StrictBody, get, post, put
 
 
 def record_routes(resource: Resource) -> tuple[HTTPRouteHandler, ...]:

@@ -3,13 +3,13 @@
 from typing import Annotated, Literal
 
 import msgspec
-from litestar import Response, post
+from litestar import Response
 
 from sauma.core.people import Confidential
 from sauma.exchange.tokens import TokenRequest
 from sauma.web.carrier import passage_of
 from sauma.web.context import AnyRequest, edge_of
-from sauma.web.gate import BODY_LIMIT
+from sauma.web.gate import BODY_LIMIT, post
 
 
 class TokenForm(Confidential, frozen=True, kw_only=True, omit_defaults=True):
