@@ -57,8 +57,8 @@ bench: tools
 bench-scale: tools
 	@PYTHONPATH=src:tests $(BIN)/python -m bench.scale $(BENCH_FLAGS)
 
-# what four linters find in openapi/sauma.json; SAUMA_NL_RULES names the Dutch rule set, without which it is skipped aloud
-lint-api: export SAUMA_NL_RULES := $(or $(SAUMA_NL_RULES),$(firstword $(wildcard ../*/lint/nl-adr.yaml)))
+# what four linters find in openapi/sauma.json; NL_RULES names the Dutch rule set, without which it is skipped aloud
+lint-api: export NL_RULES := $(or $(NL_RULES),$(firstword $(wildcard ../*/lint/nl-adr.yaml)))
 lint-api: tools
 	$(PYTHON) -m pytest -s tests/contract/test_lint.py
 

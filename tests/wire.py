@@ -56,7 +56,9 @@ class Wire:
                 headers=got.getheaders(),
                 content=got.read(),
                 request=httpx.Request(
-                    sent.method, self._live.url + urlsplit(sent.target).path, extensions={"target": sent.target.encode()}
+                    sent.method,
+                    self._live.url + urlsplit(sent.target).path,
+                    extensions={"target": sent.target.encode()},
                 ),
             )
         finally:
@@ -66,8 +68,6 @@ class Wire:
 
     def _credentials(self, sent: Sent) -> dict[str, str]:
         system = self._live.system(str(sent.system))
-        if system.auth._token is None:
-            system.get("/v1/disclosures")
-        token = str(system.auth._token)
+        token = system.token()
         url = self._live.url + sent.target.partition("?")[0]
         return {"Authorization": f"DPoP {token}", "DPoP": system.auth._proof(sent.method, url, token=token)}

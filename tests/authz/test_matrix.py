@@ -76,7 +76,8 @@ def test_the_server_answers_as_the_matrix_says(scenery: Scenery, operation: str)
 
 
 @pytest.mark.parametrize(
-    "operation", dict.fromkeys(row["operation"] for row in MATRIX if (row["object"], row["status"]) == ("absent", "404"))
+    "operation",
+    dict.fromkeys(row["operation"] for row in MATRIX if (row["object"], row["status"]) == ("absent", "404")),
 )
 def test_a_foreign_object_and_an_absent_one_are_told_in_the_same_words(scenery: Scenery, operation: str) -> None:
     role = next(

@@ -1,6 +1,6 @@
 """The description under foreign eyes: Spectral, Redocly, the Dutch and the Italian national rules, and breaking changes.
 
-The Dutch rules are a file named by `SAUMA_NL_RULES`. The Italian ones are not ours to keep; what they ask, as an error
+The Dutch rules are a file named by `NL_RULES`. The Italian ones are not ours to keep; what they ask, as an error
 or a warning, is written out here as sentences.
 """
 
@@ -33,11 +33,11 @@ def tools() -> None:
 @pytest.fixture(scope="session")
 def dutch() -> Path:
     """The Dutch rule set, where one is named and there."""
-    named = os.environ.get("SAUMA_NL_RULES")
+    named = os.environ.get("NL_RULES")
     if not named:
-        pytest.skip("SAUMA_NL_RULES names no Dutch rule set")
+        pytest.skip("NL_RULES names no Dutch rule set")
     if not Path(named).is_file():
-        pytest.skip("the Dutch rule set is not where SAUMA_NL_RULES says")
+        pytest.skip("the Dutch rule set is not where NL_RULES says")
     return Path(named).resolve()
 
 

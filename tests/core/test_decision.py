@@ -147,7 +147,12 @@ def test_reasons_that_take_two_facts(sentence: str) -> None:
 
 
 def test_every_reason_of_the_decision_is_reached() -> None:
-    elsewhere = {R.NOT_CONTROLLER, R.SCOPE_MISSING, R.AUDIT_SESSION_MISSING, R.CARRIER_MISMATCH}  # said by routes and inspections
+    elsewhere = {
+        R.NOT_CONTROLLER,
+        R.SCOPE_MISSING,
+        R.AUDIT_SESSION_MISSING,
+        R.CARRIER_MISMATCH,
+    }  # said by routes and inspections
     reached = {r for _, _, _, r in ROWS} | {r for _, r in TWO_FACTS.values()} | {R.PROHIBITED}  # prohibitions: below
     assert reached == set(Reason) - elsewhere
 

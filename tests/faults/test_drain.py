@@ -120,7 +120,7 @@ def until(what: Callable[[], object]) -> None:
 def one(database: Database, tmp_path_factory: pytest.TempPathFactory) -> Drained:
     live = Live(database, tmp_path_factory.mktemp("drained"))
     live.register()
-    live.sql("update registry.agreement set per_person_day = 1000000")
+    live.sql("update registry.agreement set per_person_day = 1000000 where per_person_day > 10")
     return Drained(live)
 
 

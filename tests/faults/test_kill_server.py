@@ -82,7 +82,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def server(database: Database, home: Path) -> Iterator[Live]:
     server = Live(database, home)
     server.register()
-    server.sql("update registry.agreement set per_person_day = 1000000")
+    server.sql("update registry.agreement set per_person_day = 1000000 where per_person_day > 10")
     server.start()
     yield server
     server.stop()

@@ -16,10 +16,8 @@ from systems import System
 
 def signed(system: System, method: str, path: str) -> dict[str, str]:
     """Authorization and a fresh proof of the system's own, for a request sent by hand."""
-    if system.auth._token is None:
-        system.get("/v1/disclosures")
     url = f"{system.live.url}{path.partition('?')[0]}"
-    token = str(system.auth._token)
+    token = system.token()
     return {"Authorization": f"DPoP {token}", "DPoP": system.auth._proof(method, url, token=token)}
 
 

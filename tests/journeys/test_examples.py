@@ -65,6 +65,7 @@ def test_a_write_is_done_as_its_example_says(live: Live, send: Callable[[Live], 
 
 def test_the_main_job_is_done_as_the_examples_say(live: Live) -> None:
     pirha, query = live.system("pirha"), example("post", "/v1/case-queries")
+    query["caseReference"] += f"-{uuid.uuid4().hex[:8]}"  # others play the example too
     matter = pirha.put(f"/v1/matters/{query['caseReference']}", example("put", "/v1/matters/{caseReference}"))
     assert matter.status_code == 201, matter.text
     telling = pirha.post("/v1/prior-informations", example("post", "/v1/prior-informations"))
