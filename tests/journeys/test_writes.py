@@ -265,12 +265,12 @@ def test_a_deposit_names_a_wrong_identity_code_by_its_place(live: Live) -> None:
             "resource": "persons",
             "recordId": str(uuid.uuid4()),
             "expectedRevision": None,
-            **record_body(hetu, {"hetu": "310252-308Y"}),
+            **record_body(hetu, {"hetu": "310252-9002"}),
         }
     ]
     refused = kela.post("/v1/deposits", {"records": rows, "officer": CLERK})
     assert refused.status_code == 400
-    assert "310252-308Y" not in refused.text
+    assert "310252-9002" not in refused.text
     assert KELA not in refused.text
     assert TAMPERE not in refused.json()["errors"][0]["pointer"]
 

@@ -15,6 +15,7 @@ from litestar.types import Receive, Scope, Send
 from sauma.core.canonical import JsonValue, structured_digest
 from sauma.core.canonical import digest as sha256
 from sauma.core.decision import Reason
+from sauma.core.disclosure import Disclosed
 from sauma.core.errors import BadRequest, SealError
 from sauma.core.parties import Caller, Officer, OfficerKind, Passage
 from sauma.core.people import (
@@ -325,13 +326,13 @@ def json_response(
 
 
 class DisclosedAnswer:
-    """An answer that holds client data, as it goes out: JSON that no cache keeps, with its Content-Digest (RFC 9530).
+    """What was disclosed, as it goes out: JSON that no cache keeps, with its Content-Digest (RFC 9530).
 
-    The framework has nothing left to render.
+    It takes nothing but what the one path made, and the framework has nothing left to render.
     """
 
-    def __init__(self, body: bytes) -> None:
-        self._body = body
+    def __init__(self, disclosed: Disclosed) -> None:
+        body = self._body = disclosed.body
         self._headers = [
             (b"content-type", b"application/json"),
             (b"cache-control", b"no-store"),

@@ -44,7 +44,7 @@ async def query_case(request: AnyRequest, data: JSONBody[CaseQueryBody]) -> ASGI
     disclosed = await disclose(edge_of(request).world, query)
     noted["outcome"] = NOTHING if disclosed.fields is None else DISCLOSED
     noted["fields"] = disclosed.fields or 0
-    return DisclosedAnswer(disclosed.body)
+    return DisclosedAnswer(disclosed)
 
 
 def _months(period: PeriodBody) -> Months:
