@@ -60,17 +60,17 @@ def generator() -> Path:
     if not stamp.exists() or stamp.read_text(encoding="utf-8") != wanted:
         shutil.rmtree(GENERATOR, ignore_errors=True)
         exact = ["--target", str(GENERATOR), "--only-binary", ":all:", "--require-hashes", "-r", str(LOCK)]
-        done = in_folder([*installer(), *exact], pages.ROOT)
-        if done.returncode != 0:
-            missing(f"openapi-python-client could not be installed: {done.stderr[-300:]}")
+        tries = (in_folder([*installer, *exact], pages.ROOT) for installer in installers())
+        done = next((done for done in tries if done.returncode == 0), None)
+        if done is None:
+            missing("openapi-python-client could not be installed, neither by uv nor by pip")
         stamp.write_text(wanted, encoding="utf-8")
     return GENERATOR
 
 
-def installer() -> list[str]:
-    """The uv that `./sauma` has fetched, or one of this environment; else pip."""
+def installers() -> list[list[str]]:
+    """The uv that `./sauma` has fetched, or one of this environment; then pip, which may know another index."""
     beside = f"{pages.ROOT / '.tools' / 'uv' / 'bin'}{os.pathsep}{Path(sys.executable).parent}"
     uv = shutil.which("uv", path=beside) or shutil.which("uv")
-    return (
-        [sys.executable, "-m", "pip", "install"] if uv is None else [uv, "pip", "install", "--python", sys.executable]
-    )
+    pip = [getattr(sys, "_base_executable", sys.executable), "-m", "pip", "install", "--quiet"]
+    return [pip] if uv is None else [[uv, "pip", "install", "--python", sys.executable], pip]
