@@ -27,11 +27,17 @@ def unbase64url(text: str) -> bytes:
 
 
 class ClaimKind(enum.Enum):
-    """What a claimed digest stands for."""
+    """What a claimed digest stands for.
+
+    TOKEN is never claimed: the append refuses while a REVOKED of the same digest stands (RFC 7009). SUBJECT_TOKEN is an
+    identity provider's word on an officer (RFC 8693).
+    """
 
     PROOF = "proof"
     ASSERTION = "assertion"
-    IDEMPOTENCY = "idempotency"
+    SUBJECT_TOKEN = "subject-token"  # noqa: S105  # a kind of claim, no secret
+    TOKEN = "token"  # noqa: S105  # the same
+    REVOKED = "revoked"
 
 
 class Claim(msgspec.Struct, frozen=True, kw_only=True):

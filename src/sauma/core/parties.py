@@ -4,6 +4,7 @@ import enum
 
 import msgspec
 
+from sauma.core.authorisation import CaseAccess
 from sauma.core.evidence import Claim
 from sauma.core.people import Confidential
 
@@ -32,7 +33,10 @@ class Organisation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Client(msgspec.Struct, frozen=True, kw_only=True):
-    """A registered *system* of one organisation; never the person (RFC 6749 section 1.1)."""
+    """A registered *system*, never the person (RFC 6749 section 1.1), and the organisation it speaks for in this call.
+
+    `version` is that of its mandate: it moves with the system's state, the organisation's grant and any delegation.
+    """
 
     id: str
     organisation: str
@@ -57,6 +61,25 @@ class Officer(Confidential, frozen=True, kw_only=True):
     name: str
     role: str
     unit: str
+
+
+class Assurance(enum.Enum):
+    """How sure the ledger is of the officer: a registered automation, a name the client said, or one that logged in."""
+
+    PROCESS = "process"
+    ASSERTED = "asserted"
+    AUTHENTICATED = "authenticated"
+
+
+class Authentication(msgspec.Struct, frozen=True, kw_only=True):
+    """How the organisation's own identity provider authenticated the officer (RFC 8693, OpenID Connect `acr`).
+
+    `at` is Unix seconds; `provider` the issuer identifier the organisation registered.
+    """
+
+    provider: str
+    context_class: str | None
+    at: int
 
 
 class Carrier(Confidential, frozen=True, kw_only=True):
@@ -105,7 +128,9 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
 
     `client` carries the version the token was issued under; the ledger append refuses when it has moved since.
     `claims` are the replay ids (DPoP proof) the append must claim with the entry. `officer` is the officer inside the
-    token's `authorization_details`, if any. `passage` is how the call came, None for the server's own.
+    token's `authorization_details`, if any, `authentication` how it was authenticated, if it was; `access` is what the
+    token is confined to. `supplier` is the business id of whoever acts for the organisation (RFC 8693 section 4.1).
+    `passage` is how the call came, None for the server's own.
     """
 
     client: Client
@@ -115,8 +140,20 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     claims: tuple[Claim, ...]
     officer: Officer | None = None
     passage: Passage | None = None
+    supplier: str | None = None
+    authentication: Authentication | None = None
+    access: CaseAccess = CaseAccess()
 
     @property
     def organisation(self) -> str:
         """The business id of the one organisation the token speaks for."""
         return self.client.organisation
+
+    def assurance_of(self, officer: Officer | None) -> Assurance | None:
+        """How sure the ledger can be of the officer behind a call; None where there is none."""
+        if officer is None:
+            return None
+        if officer.kind is OfficerKind.PROCESS:
+            return Assurance.PROCESS
+        authenticated = self.authentication is not None and officer == self.officer
+        return Assurance.AUTHENTICATED if authenticated else Assurance.ASSERTED

@@ -11,7 +11,7 @@ from typing import Protocol
 import msgspec
 
 from sauma.core.evidence import Claim, EventKind
-from sauma.core.parties import Caller, Client, Passage
+from sauma.core.parties import Caller, Client, OrganisationKind, Passage
 from sauma.core.people import Confidential
 from sauma.exchange.ports import World
 from sauma.exchange.record import Draft, caller_basis, compose
@@ -19,22 +19,58 @@ from sauma.exchange.rows import Missed
 
 
 class ClientState(enum.Enum):
-    """Whether a registered system may get tokens."""
+    """Whether a registered system may get tokens; one that was proposed waits for a second person's approval."""
 
+    PROPOSED = "proposed"
     ACTIVE = "active"
     SUSPENDED = "suspended"
     RETIRED = "retired"
 
 
+class Mandate(msgspec.Struct, frozen=True, kw_only=True):
+    """What a system may do for one organisation: its own, or one that has delegated to the system's supplier.
+
+    `scopes` is what system, organisation and delegation all hold; `purposes` None is no narrowing. `version` moves with
+    each of the rows it follows from. `supplier` is the system's own organisation where that is another.
+    """
+
+    organisation: str
+    kind: OrganisationKind
+    supplier: str | None
+    scopes: frozenset[str]
+    purposes: frozenset[str] | None = None
+    details_required: bool = False
+    version: int
+
+
+class IdentityProvider(msgspec.Struct, frozen=True, kw_only=True):
+    """Who may say that an officer of the organisation has logged in: registered with it, never found by the token."""
+
+    organisation: str
+    issuer: str
+    keys: tuple[Mapping[str, str], ...]
+
+
 class KnownClient(msgspec.Struct, frozen=True, kw_only=True):
-    """A registered system as the register holds it now: public JWKs with `kid` and `alg`, and what it was granted."""
+    """A registered system as the register holds it now: public JWKs with `kid` and `alg`, and for whom it may act.
+
+    `jwks_uri` is where its keys are fetched from instead; `nonce_required` and `certificate_bound` are its policy
+    (RFC 9449 section 8, RFC 8705).
+    """
 
     id: str
-    organisations: tuple[str, ...]
+    organisation: str
     keys: tuple[Mapping[str, str], ...]
-    scopes: frozenset[str]
     state: ClientState
-    version: int
+    mandates: tuple[Mandate, ...]
+    providers: tuple[IdentityProvider, ...] = ()
+    jwks_uri: str | None = None
+    nonce_required: bool = False
+    certificate_bound: bool = False
+
+    def mandate_for(self, organisation: str) -> Mandate | None:
+        """What it may do for the organisation, if anything."""
+        return next((m for m in self.mandates if m.organisation == organisation), None)
 
 
 class TokenRequest(Confidential, frozen=True, kw_only=True):
