@@ -29,12 +29,17 @@ SYSTEMS = {
     "varha": (VARHA, CASEWORK),
     "helsinki": (HELSINKI, CASEWORK),
     "newcomer": (NEWCOMER, CASEWORK),
-    "vendor": (VENDOR, CASEWORK),
+    "supervisor": (OMBUDSMAN, CASEWORK),  # party to no purpose
+    "supplier": (VENDOR, CASEWORK),  # acts for those of DELEGATED, never for itself
     "kela-dpo": (KELA, AUDIT),
     "pirha-dpo": (PIRHA, AUDIT),
     "varha-dpo": (VARHA, AUDIT),
     "ombudsman": (OMBUDSMAN, AUDIT),
 }
+DOSSIER = "DOS-2026:77"
+DOSSIERS = (DOSSIER, "TSV-2026:17", "DOS-SALA:1", "PIRHA:12:05.02:2026")
+"""Every auditor of the tests has a grant for each: the usual one, the sample's, one that may not be told, a case's."""
+DELEGATED = {PIRHA: ("case:read", "matter:write"), VARHA: ("case:read",)}
 WORKER = {
     "id": "w-1",
     "name": "Päivi Virkailija-Salanimi",
@@ -99,5 +104,5 @@ def query_body(hetu: str, reference: str, **members: Any) -> dict[str, Any]:
 
 def audit_body(**members: Any) -> dict[str, Any]:
     return without_nones(
-        {"auditPurpose": "supervision", "dossier": "DOS-2026:77", "until": now_text(hours=2)} | members
+        {"auditPurpose": "supervision", "dossier": DOSSIER, "until": now_text(hours=2)} | members
     )

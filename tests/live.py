@@ -30,10 +30,13 @@ from joserfc.jwk import ECKey
 
 import canary
 from asks import (
+    AUDIT,
     AUDITOR,
     CASEWORK,
     CLERK,
     CLOSED,
+    DELEGATED,
+    DOSSIERS,
     HELSINKI,
     KELA,
     ORGANISATIONS,
@@ -44,6 +47,7 @@ from asks import (
     SYSTEMS,
     TAMPERE,
     VARHA,
+    VENDOR,
     WORKER,
     hetu_of,
     matter_body,
@@ -58,7 +62,10 @@ from sauma.core.purposes import Text
 from sauma.store.enrol import (
     Decoy,
     EnrolledAgreement,
+    EnrolledAuditorGrant,
     EnrolledClient,
+    EnrolledDelegation,
+    EnrolledGrant,
     EnrolledKey,
     EnrolledOrganisation,
     Enrolment,
@@ -168,6 +175,10 @@ class Live:
             keys=tuple(self._public(name) for name in SYSTEMS),
             agreements=tuple(agreements),
             decoys=tuple(Decoy(controller=o, resources=("persons", "decisions")) for o in controllers),
+            grants=tuple(EnrolledGrant(organisation=o, scopes=CASEWORK + AUDIT) for o in ORGANISATIONS if o != VENDOR),
+            delegations=tuple(
+                EnrolledDelegation(organisation=o, supplier=VENDOR, scopes=s) for o, s in DELEGATED.items()
+            ),
         )
 
     def new_system(
@@ -219,6 +230,12 @@ class Live:
 
     def _enrol(self, **parts: Any) -> None:
         empty: dict[str, Any] = dict.fromkeys(("organisations", "clients", "keys", "agreements", "decoys"), ())
+        empty["audits"] = tuple(
+            EnrolledAuditorGrant(client=client.id, organisations=tuple(ORGANISATIONS), dossier=dossier)
+            for client in parts.get("clients", ())
+            if "ledger:read" in client.scopes
+            for dossier in DOSSIERS
+        )
         asyncio.run(enrol(self.database.dsn("sauma_migrator"), Enrolment(**(empty | parts))))
 
     # -- people and what is known of them

@@ -1,5 +1,7 @@
 """A registered system as the tests drive it, and what must hold of every answer it gets."""
 
+import copy
+import dataclasses
 import re
 import time
 import uuid
@@ -29,6 +31,22 @@ class System:
         self.auth = SaumaAuth(access)
         self.http = httpx.Client(base_url=live.url, auth=self.auth, timeout=30, event_hooks={"response": [judged]})
         live.opened.append(self.http)
+
+    def within(self, **details: Any) -> "System":
+        """The same system with a token of its own, confined so (RFC 9396) or for an organisation it acts for."""
+        other = copy.copy(self)
+        other.auth = self.auth.within(dataclasses.replace(self.auth._access, **details))
+        other.organisation = str(details.get("organisation", self.organisation))
+        other.http = httpx.Client(
+            base_url=self.live.url, auth=other.auth, timeout=30, event_hooks={"response": [judged]}
+        )
+        self.live.opened.append(other.http)
+        return other
+
+    def signed(self, method: str, path: str) -> dict[str, str]:
+        """Authorization and a fresh proof of the system's own, for a request sent by hand."""
+        url, token = f"{self.live.url}{path.partition('?')[0]}", self.token()
+        return {"Authorization": f"DPoP {token}", "DPoP": self.auth._proof(method, url, token=token)}
 
     def token(self) -> str:
         """A token with time left, for a request that is signed by hand."""

@@ -26,7 +26,18 @@ from sauma.vault.aead import AeadFactory, aes_gcm
 from sauma.vault.gateway import VaultGateway
 from sauma.vault.keyring import new_keyring
 from sauma.vault.local import LocalVault
-from worlds_rows import FRESH, NOON, Clock, LeafRow, MemoryInspection, MemoryTables, RecordEntry, State, take_claims
+from worlds_rows import (
+    FRESH,
+    NOON,
+    Clock,
+    LeafRow,
+    MemoryInspection,
+    MemoryTables,
+    RecordEntry,
+    State,
+    revoked,
+    take_claims,
+)
 from worlds_writes import MemoryUnit
 
 CATALOGUE: Catalogue = load()
@@ -43,12 +54,18 @@ def append_to(
     ):
         message = "leaf and basis disagree"
         raise ValueError(message)
-    missed = state.standing(basis)
+    missed = state.standing(basis, tables.clock())
     outcome = leaf["kind"] == "outcome"
     if (missed is Missed.CALLER_CHANGED and not outcome) or (missed is Missed.BASIS_CHANGED and disclosure):
         return missed
-    if not take_claims(state, claims):
-        return Missed.REPLAYED
+    if not outcome and revoked(state, claims):
+        return Missed.CALLER_CHANGED
+    if leaf.get("supplier") != state.mandates[basis.client, basis.organisation].supplier:
+        message = "leaf and mandate disagree"
+        raise ValueError(message)
+    stood = take_claims(state, claims)
+    if stood is not None:
+        return stood
     manifest = tuple(
         msgspec.json.decode(entry.manifest, type=list[tuple[str, uuid.UUID, int, str, tuple[int, ...], str]])
     )
@@ -88,7 +105,7 @@ class MemoryRecords:
 
     async def gather(self, keys: GatherKeys) -> Gathered:
         state = self._tables.state
-        organisation = _caller(state, keys)
+        organisation = _caller(state, keys, self._tables.clock())
         discloser = state.organisations.get(keys.discloser)
         agreement = state.agreements.get((keys.discloser, keys.organisation, keys.purpose))
         own = state.canonical(keys.organisation, keys.own_index)
@@ -158,7 +175,7 @@ class MemoryRecords:
             return Missed.NO_ENTRY
         if row.recorded_at < self._tables.clock() - FRESH:
             return Missed.STALE
-        missed = state.standing(row.basis)
+        missed = state.standing(row.basis, self._tables.clock())
         if missed is not None:
             return missed
         controller = str(row.leaf["counterparty"])
@@ -182,13 +199,14 @@ class MemoryRecords:
         return Sealed(receipt=receipt, controller=controller, groups=tuple(groups))
 
 
-def _caller(state: State, keys: GatherKeys) -> Organisation | None:
-    """The caller's organisation; active only while its client is."""
-    client, active = state.clients.get(keys.client, (None, False))
-    organisation = state.organisations.get(keys.organisation)
-    if client is None or organisation is None or client.organisation != keys.organisation:
+def _caller(state: State, keys: GatherKeys, now: dt.datetime) -> Organisation | None:
+    """The caller's organisation; active only while the system's mandate for it stands."""
+    row = state.mandates.get((keys.client, keys.organisation))
+    if row is None:
         return None
-    return msgspec.structs.replace(organisation, active=organisation.active and active)
+    organisation = state.organisations[keys.organisation]
+    stands = organisation.active and row.stands and (row.until is None or now < row.until)
+    return msgspec.structs.replace(organisation, active=stands)
 
 
 def _subject(state: State, subject: uuid.UUID) -> SubjectFacts:

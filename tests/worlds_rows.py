@@ -8,10 +8,10 @@ from collections.abc import Callable
 import msgspec
 
 from sauma.core.disclosure import Receipt
-from sauma.core.evidence import Claim, Entry, ManifestRow, Position, leaf_hash, unbase64url
+from sauma.core.evidence import Claim, ClaimKind, Entry, ManifestRow, Position, leaf_hash, unbase64url
 from sauma.core.fields import Sensitivity
 from sauma.core.matters import Agreement, BasisVersions, Prohibition
-from sauma.core.parties import Client, Organisation
+from sauma.core.parties import Organisation
 from sauma.exchange.ports import AuditSessionRow
 from sauma.exchange.rows import InspectKeys, LedgerRow, ListKeys, Missed, Stored
 
@@ -59,6 +59,11 @@ class PublicationEntry(msgspec.Struct, frozen=True, kw_only=True):
     revision: int
 
 
+class AuditorGrantRow(msgspec.Struct, frozen=True, kw_only=True):
+    organisations: frozenset[str]
+    until: dt.datetime
+
+
 class LeafRow(msgspec.Struct, frozen=True, kw_only=True):
     """One ledger row: the bytes, and what the append derived from leaf and manifest."""
 
@@ -71,6 +76,15 @@ class LeafRow(msgspec.Struct, frozen=True, kw_only=True):
     basis: BasisVersions
 
 
+class MandateRow(msgspec.Struct, frozen=True, kw_only=True):
+    """What a system may do for an organisation; `until` is when a delegation runs out."""
+
+    stands: bool = True
+    until: dt.datetime | None = None
+    supplier: str | None = None
+    version: int = 1
+
+
 RecordKey = tuple[str, str, uuid.UUID]
 
 
@@ -79,7 +93,7 @@ class State:
     """All tables. Rows are never changed, only replaced, so a shallow copy of each table is a snapshot."""
 
     organisations: dict[str, Organisation] = dataclasses.field(default_factory=dict)
-    clients: dict[str, tuple[Client, bool]] = dataclasses.field(default_factory=dict)
+    mandates: dict[tuple[str, str], MandateRow] = dataclasses.field(default_factory=dict)
     agreements: dict[tuple[str, str, str], Agreement] = dataclasses.field(default_factory=dict)
     decoys: dict[str, uuid.UUID] = dataclasses.field(default_factory=dict)
     subjects: dict[uuid.UUID, SubjectRow] = dataclasses.field(default_factory=dict)
@@ -96,6 +110,7 @@ class State:
     claims: dict[tuple[str, bytes], int] = dataclasses.field(default_factory=dict)
     idempotency: dict[bytes, tuple[bytes, Stored, dt.datetime]] = dataclasses.field(default_factory=dict)
     sessions: dict[uuid.UUID, AuditSessionRow] = dataclasses.field(default_factory=dict)
+    audits: dict[tuple[str, str], AuditorGrantRow] = dataclasses.field(default_factory=dict)
 
     def copy(self) -> "State":
         tables = {table.name: dict(getattr(self, table.name)) for table in dataclasses.fields(self)}
@@ -125,15 +140,30 @@ class State:
         for canonical in {self.subjects[subject].canonical} | named | self.household(subject):
             self.basis[canonical] += 1
 
-    def caller_stands(self, basis: BasisVersions) -> bool:
-        client, active = self.clients.get(basis.client, (None, False))
+    def renew(
+        self,
+        *,
+        organisation: str | None = None,
+        client: str | None = None,
+        supplier: str | None = None,
+        **members: object,
+    ) -> None:
+        """Something that these mandates follow from has changed (registry.renew_mandates)."""
+        for (system, party), row in self.mandates.items():
+            if organisation in {None, party} and client in {None, system} and supplier in {None, row.supplier}:
+                changed = msgspec.structs.replace(row, version=row.version + 1, **members)
+                self.mandates[system, party] = changed
+
+    def caller_stands(self, basis: BasisVersions, now: dt.datetime) -> bool:
+        row = self.mandates.get((basis.client, basis.organisation))
         organisation = self.organisations.get(basis.organisation)
-        if client is None or organisation is None or client.organisation != basis.organisation:
+        if row is None or organisation is None:
             return False
         same = basis.organisation_version is None or organisation.version == basis.organisation_version
-        return active and client.version == basis.client_version and organisation.active and same
+        in_time = row.until is None or now < row.until
+        return row.stands and in_time and row.version == basis.client_version and organisation.active and same
 
-    def standing(self, basis: BasisVersions) -> Missed | None:
+    def standing(self, basis: BasisVersions, now: dt.datetime) -> Missed | None:
         """None while everything decided on still stands (ledger.standing)."""
         if basis.subject is not None and self.basis.get(basis.subject) != basis.subject_version:
             return Missed.BASIS_CHANGED
@@ -141,7 +171,7 @@ class State:
             matter = self.matters.get((basis.organisation, basis.case_mac or b""))
             if matter is None or matter.version != basis.matter_version:
                 return Missed.BASIS_CHANGED
-        if not self.caller_stands(basis):
+        if not self.caller_stands(basis, now):
             return Missed.CALLER_CHANGED
         if basis.discloser is not None:
             discloser = self.organisations.get(basis.discloser)
@@ -155,13 +185,29 @@ class State:
         return None
 
 
-def take_claims(state: State, claims: tuple[Claim, ...]) -> bool:
-    """Take every id, or none where one was taken before."""
-    taken = [(c.kind.value, c.digest) for c in claims]
-    if any(key in state.claims for key in taken) or len(set(taken)) < len(taken):
-        return False
-    state.claims.update(zip(taken, (c.expires_at for c in claims), strict=True))
-    return True
+STOOD = {
+    ClaimKind.PROOF: Missed.REPLAYED,
+    ClaimKind.ASSERTION: Missed.ASSERTION_REPLAYED,
+    ClaimKind.SUBJECT_TOKEN: Missed.SUBJECT_TOKEN_REPLAYED,
+    ClaimKind.REVOKED: Missed.REVOKED_BEFORE,
+}
+
+
+def revoked(state: State, claims: tuple[Claim, ...]) -> bool:
+    """Whether a token among them was revoked (ledger.revoked)."""
+    return any(c.kind is ClaimKind.TOKEN and (ClaimKind.REVOKED.value, c.digest) in state.claims for c in claims)
+
+
+def take_claims(state: State, claims: tuple[Claim, ...]) -> Missed | None:
+    """Take every id but a token's, or none where one was taken before (ledger.take_claims)."""
+    once = [c for c in claims if c.kind is not ClaimKind.TOKEN]
+    taken = [(c.kind.value, c.digest) for c in once]
+    stood = next((STOOD[c.kind] for c, key in zip(once, taken, strict=True) if key in state.claims), None)
+    if stood is None and len(set(taken)) < len(taken):
+        stood = STOOD[once[0].kind]
+    if stood is None:
+        state.claims.update(zip(taken, (c.expires_at for c in once), strict=True))
+    return stood
 
 
 class Clock:
@@ -236,12 +282,17 @@ class MemoryInspection:
             return None
         return _ledger_row(row) if organisation in _parties(row) else None
 
+    async def audit_is_granted(self, client: str, dossier: str, until: dt.datetime) -> bool:
+        now, grant = self._tables.clock(), self._tables.state.audits.get((client, dossier))
+        return grant is not None and now < until <= grant.until
+
     async def audit_session_stands(self, session: uuid.UUID, organisation: str, client: str) -> bool:
         row = self._tables.state.sessions.get(session)
         return (
             row is not None
             and (row.organisation, row.client) == (organisation, client)
             and row.until > self._tables.clock()
+            and await self.audit_is_granted(client, row.dossier, row.until)
         )
 
     async def inspect_entry(self, receipt: Receipt, look: InspectKeys) -> LedgerRow | None:
@@ -249,12 +300,17 @@ class MemoryInspection:
         session = state.sessions.get(look.session)
         if session is None or session.organisation != look.organisation or session.until <= self._tables.clock():
             return None
+        grant = state.audits.get((session.client, session.dossier))
+        if grant is None or grant.until <= self._tables.clock():
+            return None
         if not self._read_stands(receipt, look.organisation, look.entry):
             return None
         row = state.ledger.get(look.entry)
         reader = state.organisations.get(look.organisation)
         sees_all = reader is not None and reader.kind.value == "supervisor" and reader.active
-        return _ledger_row(row) if row is not None and (sees_all or look.organisation in _parties(row)) else None
+        if row is None or grant.organisations.isdisjoint(map(str, _parties(row))):
+            return None
+        return _ledger_row(row) if sees_all or look.organisation in _parties(row) else None
 
 
 def _parties(row: LeafRow) -> tuple[object, object]:

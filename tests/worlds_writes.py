@@ -23,7 +23,7 @@ from sauma.exchange.rows import (
     SubjectKeys,
     Written,
 )
-from worlds_rows import MatterEntry, PublicationEntry, RecordEntry, State, SubjectRow, ToldRow, take_claims
+from worlds_rows import MatterEntry, PublicationEntry, RecordEntry, State, SubjectRow, ToldRow, revoked, take_claims
 
 KEPT = dt.timedelta(days=7)
 
@@ -58,9 +58,9 @@ class MemoryUnit:
         return Begun(state="replayed", stored=kept[1])
 
     async def claim(self, claims: tuple[Claim, ...], basis: BasisVersions) -> Missed | None:
-        if not self.state.caller_stands(basis):
+        if not self.state.caller_stands(basis, self._clock()) or revoked(self.state, claims):
             return Missed.CALLER_CHANGED
-        return None if take_claims(self.state, claims) else Missed.REPLAYED
+        return take_claims(self.state, claims)
 
     async def append(self, build: Build, claims: tuple[Claim, ...], basis: BasisVersions) -> Receipt | Missed:
         return self._append(self, build, claims, basis)
@@ -236,5 +236,9 @@ class MemoryUnit:
         self.state.publications[controller, resource] = PublicationEntry(status=status, as_of=as_of, revision=revision)
         return Written(status="created" if known is None else "changed", revision=revision)
 
-    async def open_audit_session(self, row: AuditSessionRow) -> None:
+    async def open_audit_session(self, row: AuditSessionRow) -> bool:
+        grant = self.state.audits.get((row.client, row.dossier))
+        if grant is None or row.until > grant.until:
+            return False
         self.state.sessions[row.id] = row
+        return True

@@ -23,14 +23,20 @@ from sauma.catalogue.loader import load, load_areas
 from sauma.catalogue.problems import load_problem_texts
 from sauma.core.canonical import uuid7
 from sauma.core.errors import StartRefused, Unavailable
-from sauma.core.parties import Caller, Client
 from sauma.core.people import Environment
 from sauma.exchange.ports import World
-from sauma.exchange.tokens import Register, TokenDecision, TokenRequest, issue
-from sauma.oauth.jose import SigningKey
-from sauma.oauth.keys import IssuerKeyError, key_set, load_or_create_key, resource_metadata, server_metadata
+from sauma.exchange.tokens import Register, TokenEndpoints
+from sauma.oauth.keys.certificate import certificate_thumbprint
+from sauma.oauth.keys.fetch import KeyFault, KeySetFetch
+from sauma.oauth.keys.issuer import IssuerKeys
+from sauma.oauth.keys.remote import RemoteKeys
+from sauma.oauth.metadata import documents
+from sauma.oauth.nonce import Nonces
 from sauma.oauth.reasons import Reason
-from sauma.oauth.resource import Challenge, Memory, ProtectedRequest, Trust, authenticate, challenge
+from sauma.oauth.resource import Challenge, ProtectedRequest
+from sauma.oauth.resource.admission import Admission, House, Keyed
+from sauma.oauth.resource.challenge import challenge
+from sauma.oauth.resource.trust import NamedIssuer, read_issuers
 from sauma.oauth.server import AuthorizationServer, Issuer
 from sauma.settings import EX_CONFIG, Settings
 from sauma.store.inspection import PostgresInspection
@@ -44,9 +50,10 @@ from sauma.vault.gateway import VaultGateway
 from sauma.vault.hygiene import harden_process
 from sauma.vault.keyring import Keyring, create_keyring, load_keyring
 from sauma.vault.local import LocalVault
-from sauma.web.context import Challenged, Credentials, Edge
+from sauma.web.certificate import ForwardedCertificates, NoCertificates
+from sauma.web.context import Admitted, Challenged, Credentials, Edge
 from sauma.web.edge import application
-from sauma.web.logs import configure, get_log
+from sauma.web.logs import configure, error_origin, get_log
 from sauma.web.protocol import BoundedProtocol
 from sauma.web.running import FINISH_SECONDS, Server, allow_connections, in_workers
 from sauma.web.telemetry.watch import Wanted, Watch
@@ -54,6 +61,7 @@ from sauma.web.traffic import Shared, Traffic
 
 VERSION = "0.1.0"
 HOUSEKEEPING_SECONDS = 6 * 3600
+_LETTERS = str.maketrans("0123456789", "ghijklmnop")
 SCOPES = (
     "case:read",
     "matter:write",
@@ -69,6 +77,8 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
     world: World
     register: PostgresRegister
     receipt_key: dict[str, str]
+    nonces: Nonces
+    remote_keys: RemoteKeys
     connections: Callable[[], tuple[int, int]]
 
 
@@ -80,6 +90,11 @@ def now() -> dt.datetime:
 def new_id() -> uuid.UUID:
     """A fresh UUIDv7."""
     return uuid7(time.time_ns() // 1_000_000, os.urandom(10))
+
+
+def new_token_id() -> str:
+    """A fresh unguessable `jti`: 128 bits spelled in letters, so that no run of digits is ever taken for a person's."""
+    return os.urandom(16).hex().translate(_LETTERS)
 
 
 @asynccontextmanager
@@ -128,6 +143,8 @@ async def open_running(settings: Settings, *, aead: AeadFactory = aes_gcm) -> As
             world=world,
             register=register,
             receipt_key=vault.receipts.public_jwk(),
+            nonces=Nonces(vault.nonce_key()),
+            remote_keys=RemoteKeys(KeySetFetch(), clock=time.monotonic, on_fault=_tell_of_keys),
             connections=database.connections,
         )
     finally:
@@ -137,34 +154,37 @@ async def open_running(settings: Settings, *, aead: AeadFactory = aes_gcm) -> As
 def edge_over(settings: Settings, running: Running) -> Edge:
     """The edge's parts: who is believed, who issues, what is published."""
     url = settings.public_url
-    key = issuer_key(settings)
-    trust = Trust(
-        issuers={url: (key.public,)},
+    keys = issuer_keys(settings)
+
+    house = House(
         resource=url,
         metadata_url=f"{url}/.well-known/oauth-protected-resource",
+        issuer=url if settings.own_tokens else None,
+        beside=trusted_issuers(settings),
+        nonces=running.nonces,
     )
-    authority = AuthorizationServer(Issuer(url=url, token_endpoint=f"{url}/oauth/token", resource=url, key=key))
-    register = Register(running.world, running.register)
-
-    memory = Memory()
-
-    def admit(credentials: Credentials) -> Caller:
-        return _admit(credentials, trust, memory)
-
-    async def issue_token(request: TokenRequest) -> TokenDecision:
-        token_id = new_id().hex + os.urandom(8).hex()
-        return await issue(request, register=register, authority=authority, now=int(time.time()), token_id=token_id)
+    admission = Admission(
+        house,
+        own_keys=lambda at: Keyed(keys=keys.ring().verifying(now=at), generation=keys.generation),
+        published=running.remote_keys,
+        systems=running.register,
+    )
 
     return Edge(
         world=running.world,
-        authenticate=admit,
-        token_challenge=lambda error, scope: _challenged(
-            challenge(error, Reason.TOKEN_CLAIMS, trust=trust, scope=scope)
+        authenticate=lambda credentials: _admit(credentials, admission),
+        token_challenge=lambda error, told: _challenged(
+            challenge(error, Reason.TOKEN_CLAIMS, metadata_url=house.metadata_url, told=told)
         ),
-        issue_token=issue_token,
-        documents=_documents(url, key, running),
+        issues=settings.own_tokens,
+        tokens=_token_endpoints(url, running, keys),
+        documents=documents(url, scopes=SCOPES, issuers=house.issuers),
+        key_set=lambda: keys.published(running.receipt_key, now=int(time.time())),
         public_url=url,
         security_servers=frozenset(settings.xroad_security_servers),
+        certificates=NoCertificates()
+        if settings.certificate_peer is None
+        else ForwardedCertificates(settings.certificate_peer, thumbprint=certificate_thumbprint),
         problem_texts=load_problem_texts(),
         ready=Shared(running.register.ready, clock=time.monotonic),
         traffic=Traffic(
@@ -174,6 +194,29 @@ def edge_over(settings: Settings, running: Running) -> Edge:
             carriers=frozenset(settings.xroad_security_servers),
         ),
         version=VERSION,
+    )
+
+
+def _token_endpoints(url: str, running: Running, keys: IssuerKeys) -> TokenEndpoints:
+    def authority() -> AuthorizationServer:
+        ring = keys.ring()
+        issuer = Issuer(
+            url=url,
+            token_endpoint=f"{url}/oauth/token",
+            resource=url,
+            key=ring.active,
+            verifying=ring.verifying(now=int(time.time())),
+            catalogue=running.world.catalogue,
+            nonces=running.nonces,
+        )
+        return AuthorizationServer(issuer)
+
+    return TokenEndpoints(
+        Register(running.world, running.register),
+        authority,
+        keys=running.remote_keys,
+        clock=lambda: int(time.time()),
+        new_id=new_token_id,
     )
 
 
@@ -260,39 +303,26 @@ async def _keep_house(register: PostgresRegister) -> None:
             await register.keep_house()
 
 
-def _admit(credentials: Credentials, trust: Trust, memory: Memory) -> Caller:
-    request = ProtectedRequest(
-        method=credentials.method,
-        raw_path=credentials.raw_path,
-        query=credentials.query,
-        authorizations=credentials.authorizations,
-        proofs=credentials.proofs,
-    )
-    token = authenticate(request, trust, now=int(time.time()), memory=memory)
+async def _admit(credentials: Credentials, admission: Admission) -> Admitted:
+    """Who calls, with the nonce its next proof must carry, if it must.
+
+    Raises:
+        Challenged: nobody who may be let in.
+    """
+    request, at = ProtectedRequest(**credentials.shown()), int(time.time())
+    token = await admission.admit(request, now=at)
     if isinstance(token, Challenge):
         raise _challenged(token)
-    return Caller(
-        client=Client(id=token.client_id, organisation=token.organisation, version=token.client_version),
-        scopes=token.scopes,
-        token_id=token.token_id,
-        assertion_digest=token.assertion_digest,
-        claims=token.claims,
-        officer=token.officer,
-        passage=credentials.passage,
-    )
+    nonce = admission.fresh_nonce(now=at) if token.nonce_required else None
+    return Admitted(caller=token.as_caller(credentials.passage), nonce=nonce)
 
 
 def _challenged(said: Challenge) -> Challenged:
-    return Challenged(said.status, said.body, said.headers)
+    return Challenged(said.status, said.body, said.headers, reason=said.reason.value)
 
 
-def _documents(url: str, key: SigningKey, running: Running) -> dict[str, bytes]:
-    keys = key_set(key.public)
-    return {
-        "authorization-server": msgspec.json.encode(server_metadata(url, scopes=SCOPES)),
-        "protected-resource": msgspec.json.encode(resource_metadata(url, scopes=SCOPES)),
-        "keys": msgspec.json.encode({"keys": [*keys["keys"], running.receipt_key]}),
-    }
+def _tell_of_keys(fault: KeyFault, origin: str) -> None:
+    get_log().warning("remote-keys-unusable", code=fault.value, origin=origin)
 
 
 def keyring_place(settings: Settings) -> Path:
@@ -300,9 +330,9 @@ def keyring_place(settings: Settings) -> Path:
     return settings.keyring or settings.home / "keyring.json"
 
 
-def issuer_key_place(settings: Settings) -> Path:
-    """Where the key that signs tokens lies, there or not."""
-    return settings.home / "issuer.jwk"
+def issuer_keys_place(settings: Settings) -> Path:
+    """Where the keys that sign tokens lie, there or not."""
+    return settings.home / "issuer-keys.json"
 
 
 def open_keyring(settings: Settings) -> Keyring:
@@ -331,18 +361,28 @@ def make_keyring(path: Path) -> None:
     create_keyring(path, now(), os.urandom)
 
 
-def issuer_key(settings: Settings) -> SigningKey:
-    """The key that signs tokens, made at first start: its loss costs callers one token, not data.
+def issuer_keys(settings: Settings) -> IssuerKeys:
+    """The keys that sign tokens, made at first start: their loss costs callers one token, not data.
 
     Raises:
-        StartRefused: it cannot be used, or cannot be made.
+        StartRefused: they cannot be used, or cannot be made.
     """
-    try:
-        with _writable_home(settings):
-            return load_or_create_key(issuer_key_place(settings))
-    except IssuerKeyError as fault:
-        line = f"SAUMA_HOME: issuer.jwk: {fault}; fix: correct it, or remove it and a new one is made"
-        raise StartRefused(line, exit_code=EX_CONFIG) from None
+    with _writable_home(settings):
+        return IssuerKeys(
+            issuer_keys_place(settings),
+            now=int(time.time()),
+            on_fault=lambda fault: get_log().error("issuer-keys-unusable", **error_origin(fault)),
+        )
+
+
+def trusted_issuers(settings: Settings) -> tuple[NamedIssuer, ...]:
+    """The other authorization servers whose tokens are taken.
+
+    Raises:
+        StartRefused: the file that names them is not sound.
+    """
+    named = settings.trusted_issuers
+    return () if named is None else read_issuers(named, own=settings.public_url, scopes=SCOPES)
 
 
 @contextlib.contextmanager

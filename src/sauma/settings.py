@@ -40,6 +40,7 @@ FIXES = {
     "SAUMA_ENV": "not a known environment; fix: development, test or production",
     "SAUMA_DATABASE_URL": "not a PostgreSQL address; fix: postgresql://sauma_server:…@host/sauma",
     "SAUMA_MIGRATE_DATABASE_URL": "not a PostgreSQL address; fix: postgresql://sauma_migrator:…@host/sauma",
+    "SAUMA_REGISTRAR_DATABASE_URL": "not a PostgreSQL address; fix: postgresql://<your own login>@host/sauma",
     "SAUMA_PG_BIN": "not a directory; fix: name PostgreSQL's bin directory, the one with initdb in it",
     "SAUMA_HOME": "not a directory; fix: name a directory that Sauma may make and own",
     "SAUMA_PUBLIC_URL": "not an origin; fix: https://host or https://host:port, no more (http on loopback only)",
@@ -52,6 +53,9 @@ FIXES = {
     "SAUMA_MAX_IN_FLIGHT": "not a number of requests at once; fix: a number from 1 to 10000",
     "SAUMA_DRAIN_SECONDS": "not a number of seconds; fix: a number from 0 to 300",
     "SAUMA_XROAD_SECURITY_SERVER": "not addresses of X-Road security servers; fix: IP addresses, a comma between them",
+    "SAUMA_CERTIFICATE_PEER": "not the address of a TLS proxy; fix: its one IP address, or unset it",
+    "SAUMA_TRUSTED_ISSUERS": "not a file; fix: name the JSON file of trusted issuers, or unset it",
+    "SAUMA_OWN_TOKENS": "neither on nor off; fix: on, or off where SAUMA_TRUSTED_ISSUERS names who issues instead",
     "SAUMA_METRICS_HOST": "not an address to read metrics at; fix: an IP address, 127.0.0.1 for this machine only",
     "SAUMA_METRICS_PORT": "not a port; fix: a number from 1 to 65535, another than SAUMA_PORT, or unset it",
     "SAUMA_OTEL_ENDPOINT": "not an OTLP/HTTP address; fix: https://host/v1/traces (http on loopback only), or unset it",
@@ -65,17 +69,21 @@ TO_SERVE = ("SAUMA_DATABASE_URL", "SAUMA_PUBLIC_URL", "SAUMA_KEYRING")
 TO_MIGRATE = ("SAUMA_MIGRATE_DATABASE_URL",)
 """The same for migrating: the migrator is given neither the key ring nor the server's password."""
 
+TO_REGISTER = ("SAUMA_REGISTRAR_DATABASE_URL", "SAUMA_KEYRING")
+"""The same for registering systems: each act is a ledger entry, and its payload is sealed under the key ring."""
+
 _CHECKOUT = Path(__file__).parents[2]
 _VERIFIED = {"verify-ca", "verify-full"}
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """What the environment said, checked. The database URLs hold passwords: repr shows neither."""
+    """What the environment said, checked. The database URLs hold passwords: repr shows none."""
 
     environment: Environment
     home: Path
     database_url: str | None
     migrate_database_url: str | None
+    registrar_database_url: str | None
     pg_bin: Path | None
     public_url: str
     host: str
@@ -87,6 +95,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     max_in_flight: int
     drain_seconds: int
     xroad_security_servers: tuple[str, ...]
+    trusted_issuers: Path | None
+    own_tokens: bool
+    certificate_peer: str | None
     metrics_host: str
     metrics_port: int | None
     otel_endpoint: str | None
@@ -123,6 +134,7 @@ def from_environment(
         home=_value(mapping, "SAUMA_HOME", _home, _default_home()),
         database_url=_value(mapping, "SAUMA_DATABASE_URL", _database, None),
         migrate_database_url=_value(mapping, "SAUMA_MIGRATE_DATABASE_URL", _database, None),
+        registrar_database_url=_value(mapping, "SAUMA_REGISTRAR_DATABASE_URL", _database, None),
         pg_bin=_value(mapping, "SAUMA_PG_BIN", _directory, None),
         public_url=_value(mapping, "SAUMA_PUBLIC_URL", _origin, "http://127.0.0.1:8000"),
         host=_value(mapping, "SAUMA_HOST", _address, "127.0.0.1"),
@@ -134,11 +146,17 @@ def from_environment(
         max_in_flight=_value(mapping, "SAUMA_MAX_IN_FLIGHT", _number(1, 10_000), 256),
         drain_seconds=_value(mapping, "SAUMA_DRAIN_SECONDS", _number(0, 300), 5 if in_production else 0),
         xroad_security_servers=_value(mapping, "SAUMA_XROAD_SECURITY_SERVER", _peers, ()),
+        certificate_peer=_value(mapping, "SAUMA_CERTIFICATE_PEER", _peer, None),
+        trusted_issuers=_value(mapping, "SAUMA_TRUSTED_ISSUERS", _file, None),
+        own_tokens=_value(mapping, "SAUMA_OWN_TOKENS", _switch, default=True),
         metrics_host=_value(mapping, "SAUMA_METRICS_HOST", _address, "127.0.0.1"),
         metrics_port=_value(mapping, "SAUMA_METRICS_PORT", _number(1, 65535), None),
         otel_endpoint=_value(mapping, "SAUMA_OTEL_ENDPOINT", _endpoint, None),
         log_level=_value(mapping, "SAUMA_LOG_LEVEL", LogLevel, log_level),
     )
+    if not settings.own_tokens and settings.trusted_issuers is None:
+        line = "SAUMA_OWN_TOKENS: off, and nobody else is named; fix: set SAUMA_TRUSTED_ISSUERS, or unset it"
+        raise StartRefused(line, exit_code=EX_CONFIG)
     if in_production:
         _refuse_unfit_for_production(mapping, needed)
     return settings
@@ -167,7 +185,7 @@ def _refuse_unfit_for_production(mapping: Mapping[str, str], needed: tuple[str, 
     if "SAUMA_PG_BIN" in mapping:
         line = "SAUMA_PG_BIN: the embedded PostgreSQL is refused in production; fix: unset it"
         raise StartRefused(line, exit_code=EX_CONFIG)
-    for key in ("SAUMA_DATABASE_URL", "SAUMA_MIGRATE_DATABASE_URL"):
+    for key in ("SAUMA_DATABASE_URL", "SAUMA_MIGRATE_DATABASE_URL", "SAUMA_REGISTRAR_DATABASE_URL"):
         if key in mapping and not _private(mapping[key]):
             line = f"{key}: plaintext to another machine; fix: add sslmode=verify-full and sslrootcert to the address"
             raise StartRefused(line, exit_code=EX_CONFIG)
@@ -246,6 +264,11 @@ def _endpoint(text: str) -> str:
     return text
 
 
+def _switch(text: str) -> bool:
+    _require(text in {"on", "off"})
+    return text == "on"
+
+
 def _address(text: str) -> str:
     return str(ipaddress.ip_address(text))
 
@@ -255,6 +278,11 @@ def _peers(text: str) -> tuple[str, ...]:
     addresses = [ipaddress.ip_address(part.strip(" ")) for part in text.split(",")]
     _require(not any(address.is_unspecified or address.is_multicast for address in addresses))
     return tuple(str(getattr(address, "ipv4_mapped", None) or address) for address in addresses)
+
+
+def _peer(text: str) -> str:
+    (peer,) = _peers(text)
+    return peer
 
 
 def _number(low: int, high: int) -> Callable[[str], int]:

@@ -38,12 +38,21 @@ from sauma.exchange.matters import MatterStatement, put_matter
 from sauma.exchange.ports import Build, Records, World
 from sauma.exchange.rows import Gathered, GatherKeys, Missed
 from sauma.exchange.write import Call, Done
-from sauma.store.enrol import Decoy, EnrolledAgreement, EnrolledClient, EnrolledOrganisation, Enrolment, enrol
+from sauma.store.enrol import (
+    Decoy,
+    EnrolledAgreement,
+    EnrolledClient,
+    EnrolledOrganisation,
+    Enrolment,
+    enrol,
+    granted,
+)
 from sauma.store.ledger import _basis
 from sauma.store.statements import load
 from sauma.vault.aead import Aead, Place, aes_gcm
 
 PATH = load("path")
+APPEND = "select status, recorded_at, leaf_hash from api.append($1, $2, $3, $4, $5, $6, $7, $8, $9)"
 CLIENTS = {"kela": KELA, "pirha": PIRHA, "pirha-other": PIRHA}
 WORKER = Officer(
     kind=OfficerKind.PERSON,
@@ -60,12 +69,14 @@ TOLD = {
     "contactPhone": "+358401234567",
 }
 DECIDED = {"id": "PTL-1", "type": "granted", "amount": "412.30", "reasons": "Salainen perustelu"}
+SYSTEMS = tuple(EnrolledClient(id=name, organisation=o, scopes=("case:read",)) for name, o in CLIENTS.items())
 ENROLMENT = Enrolment(
     organisations=(
         EnrolledOrganisation(id=KELA, kind=OrganisationKind.KELA, name=Text(fi="Kela", sv="FPA", en="Kela")),
         EnrolledOrganisation(id=PIRHA, kind=OrganisationKind.COUNTY, name=Text(fi="P", sv="B", en="P"), area_code="08"),
     ),
-    clients=tuple(EnrolledClient(id=name, organisation=o, scopes=("case:read",)) for name, o in CLIENTS.items()),
+    clients=SYSTEMS,
+    grants=granted(SYSTEMS),
     keys=(),
     agreements=(
         EnrolledAgreement(
@@ -196,6 +207,7 @@ class Scene:
         self.watch = watch
         self.superuser: asyncpg.Connection
         self.pool: asyncpg.Pool
+        self.versions = dict.fromkeys(CLIENTS, 1)
         self._numbers = itertools.count(1)
         self._settled: Case | None = None
 
@@ -204,12 +216,18 @@ class Scene:
     def caller(self, client: str) -> Caller:
         claim = Claim(kind=ClaimKind.PROOF, digest=uuid.uuid4().bytes, expires_at=int(time.time()) + 70)
         return Caller(
-            client=Client(id=client, organisation=CLIENTS[client], version=1),
+            client=Client(id=client, organisation=CLIENTS[client], version=self.versions[client]),
             scopes=frozenset(),
             token_id="t" * 20,
             assertion_digest=bytes(32),
             claims=(claim,),
         )
+
+    async def new_tokens(self) -> None:
+        """What the systems hold from now on: tokens of their mandates as they stand."""
+        self.versions = {
+            r["client"]: r["version"] for r in await self.sql("select client, version from registry.mandate")
+        }
 
     def call(self, client: str, key: str | None = None, route: str = "PUT") -> Call:
         return Call(caller=self.caller(client), route=route, key=key or uuid.uuid4().hex, body=b"body")
@@ -358,7 +376,7 @@ async def append(connection: asyncpg.Connection, attempt: Attempt, **parts: obje
     """The append function as the server role calls it."""
     entry, claims = attempt.entry, attempt.claims
     row = await connection.fetchrow(
-        PATH["append"],
+        APPEND,
         entry.leaf,
         entry.manifest,
         parts.get("side", entry.side),

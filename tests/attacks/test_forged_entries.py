@@ -96,6 +96,8 @@ FORGED: dict[str, Callable[[Attempt], Attempt]] = {
     "another organisation's basis": lambda a: a.on(organisation=KELA),
     "a leaf of another client": lambda a: a.forged(client="kela"),
     "a leaf of another organisation": lambda a: a.forged(organisation=KELA),
+    "a supplier that does not act": lambda a: a.forged(supplier="9136515-1"),
+    "an assurance nobody knows": lambda a: a.forged(assurance="sworn"),
     "a discloser other than decided on": lambda a: a.forged(counterparty=PIRHA),
     "a group of which it names no field": lambda a: a.forged(rows=[changed(a.rows[0], fields=())]),
     "fields of no group": lambda a: a.forged(rows=[changed(a.rows[0], sensitivity="", digest=b"")]),

@@ -258,7 +258,7 @@ CHANGES: dict[str, tuple[Change, str]] = {
         "basis-changed",
     ),
     "the client was suspended": (
-        as_owner("update registry.client set active = false where id = 'pirha'"),
+        as_owner("update registry.client set state = 'suspended' where id = 'pirha'"),
         "caller-changed",
     ),
     "the client was suspended and let in again": (
@@ -287,8 +287,13 @@ CHANGES: dict[str, tuple[Change, str]] = {
 
 
 async def restore(scene: Scene) -> None:
-    for table in ("agreement", "client", "organisation"):
-        await scene.sql(f"update registry.{table} set active = true, version = 1 where not active or version <> 1")
+    for table, standing in (
+        ("agreement", "active = true"),
+        ("client", "state = 'active'"),
+        ("organisation", "active = true"),
+    ):
+        await scene.sql(f"update registry.{table} set {standing}, version = 1 where not active or version <> 1")
+    await scene.new_tokens()
 
 
 @pytest.mark.parametrize("name", CHANGES)

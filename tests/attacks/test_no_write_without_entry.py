@@ -8,7 +8,7 @@ import asyncpg
 import pytest
 
 from attacks.scene import KELA, P01, PIRHA, WORKER, Scene
-from sauma.core.decision import Reason
+from sauma.core.problems import Reason
 from sauma.exchange.append import Refused
 from sauma.exchange.subjects import IdentifierChange, change_identifier
 
@@ -32,9 +32,14 @@ async def test_no_write_function_commits_without_its_entry(scene: Scene) -> None
         "add a prohibition": ("select api.add_prohibition($1, $2, $3, 'gdpr18-restriction', null)", uuid.uuid4(), KELA, index),
         "publish": ("select api.put_publication_state($1, 'decisions', 'delayed', $2)", KELA, now),
         "open an audit session": (
-            "select api.open_audit_session($1, $2, 'pirha', 'x', $3)", uuid.uuid4(), PIRHA, now + dt.timedelta(hours=1),
+            "select api.open_audit_session($1, $2, 'pirha', 'x', $3, 'DOS-1')", uuid.uuid4(), PIRHA, now + dt.timedelta(hours=1),
         ),
     }  # fmt: skip
+    await scene.sql(
+        "insert into registry.auditor_grant (client, organisations, dossier, until)"
+        " values ('pirha', $1, 'DOS-1', clock_timestamp() + interval '1 day')",
+        [PIRHA],
+    )
     before = await scene.sql("select state from exchange.record where id = $1", case.records["decisions"])
     async with scene.server() as server:
         for sentence, (statement, *values) in writes.items():

@@ -28,6 +28,9 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 DENIED = "42501"
 INSIDE = (
     "select ledger.standing(null, false)",
+    "select ledger.take_claims(null, null, null)",
+    "select ledger.revoked(null, null)",
+    "select registry.renew_mandates(null, null, null)",
     "select ledger.add_partition('2030-01-01')",
     "select ledger.base64url('')",
     "select exchange.bump(gen_random_uuid())",
@@ -156,7 +159,7 @@ async def test_no_role_reads_a_partition_or_any_relation_of_ours(scene: Scene) -
     rows = await scene.sql(
         "select c.oid::regclass::text || ' ' || r.rolname || ' ' || p.name as held"
         "  from pg_class c join pg_namespace n on n.oid = c.relnamespace"
-        "  cross join (values ('sauma_server'), ('sauma_auditor'), ('sauma_sequencer'), ('sauma_migrator')) r(rolname)"
+        "  cross join (values ('sauma_server'), ('sauma_auditor'), ('sauma_sequencer'), ('sauma_registrar'), ('sauma_migrator')) r(rolname)"
         "  cross join (values ('select'), ('insert'), ('update'), ('delete'), ('truncate'), ('references'), ('trigger')) p(name)"
         " where n.nspname in ('registry', 'exchange', 'keys', 'ledger', 'api', 'sauma_meta', 'public') and c.relkind in ('r', 'p', 'v', 'm', 'f')"
         "   and has_table_privilege(r.rolname, c.oid, p.name)"
@@ -174,7 +177,7 @@ async def test_the_server_executes_the_functions_of_the_api_and_no_other(scene: 
     rows = await scene.sql(
         "select p.oid::regprocedure::text as name, n.nspname as schema, has_function_privilege('sauma_server', p.oid, 'execute') as may,"
         "       has_function_privilege('sauma_auditor', p.oid, 'execute') or has_function_privilege('sauma_sequencer', p.oid, 'execute') as others"
-        "  from pg_proc p join pg_namespace n on n.oid = p.pronamespace where n.nspname in ('registry', 'exchange', 'keys', 'ledger', 'api')"
+        "  from pg_proc p join pg_namespace n on n.oid = p.pronamespace where n.nspname in ('registry', 'exchange', 'keys', 'ledger', 'api', 'registrar')"
     )
     assert len(rows) > 20
     assert [row["name"] for row in rows if row["may"] != (row["schema"] == "api")] == []
@@ -184,12 +187,12 @@ async def test_the_server_executes_the_functions_of_the_api_and_no_other(scene: 
 async def test_nobody_but_the_owner_may_create_anywhere(scene: Scene) -> None:
     rows = await scene.sql(
         "select n.nspname || ' ' || r.rolname as held from pg_namespace n"
-        "  cross join (values ('sauma_server'), ('sauma_auditor'), ('sauma_sequencer'), ('sauma_migrator')) r(rolname)"
+        "  cross join (values ('sauma_server'), ('sauma_auditor'), ('sauma_sequencer'), ('sauma_registrar'), ('sauma_migrator')) r(rolname)"
         " where has_schema_privilege(r.rolname, n.oid, 'create')"
     )
     assert rows == []
     rows = await scene.sql(
-        "select r.rolname from (values ('sauma_server'), ('sauma_auditor'), ('sauma_sequencer'), ('sauma_migrator')) r(rolname)"
+        "select r.rolname from (values ('sauma_server'), ('sauma_auditor'), ('sauma_sequencer'), ('sauma_registrar'), ('sauma_migrator')) r(rolname)"
         " where has_database_privilege(r.rolname, current_database(), 'create') or has_database_privilege(r.rolname, current_database(), 'temp')"
     )
     assert rows == []
@@ -333,7 +336,7 @@ async def test_the_look_would_see_a_setting_that_stayed(scene: Scene) -> None:
 
 
 BANNED = re.compile(
-    r"\b(notify|listen|unlisten|pg_notify|dblink|prepare\s+transaction|create\s+temp|pg_advisory_lock|set\s+(session|role|search_path(?! = pg_catalog, pg_temp', f)|synchronous_commit)|set\s+local)\b"
+    r"\b(notify|listen|unlisten|pg_notify|dblink|prepare\s+transaction|create\s+temp|pg_advisory_lock|set\s+(session|role|search_path(?! = pg_catalog, pg_temp(', f| as [$]|\s+begin atomic))|synchronous_commit)|set\s+local)\b"
     r"|set_config\s*\([^)]*,\s*false\s*\)",
     re.IGNORECASE,
 )

@@ -16,6 +16,12 @@ def spent_by_tree(pid: int) -> float:
     return spent(pid) + sum(sum(_times(child)) for child in _children(pid)) / _TICK
 
 
+def worked_by_tree(pid: int) -> float:
+    """As `spent_by_tree`, by the scheduler's own count: fine enough for milliseconds, but of what lives now only."""
+    counted = (Path(f"/proc/{one}/schedstat") for one in (pid, *_children(pid)))
+    return sum(int(place.read_text(encoding="ascii").split()[0]) for place in counted if place.exists()) / 1e9
+
+
 def machine_busy() -> float:
     """Seconds in which the processors of this machine did anything, whoever for."""
     numbers = [int(n) for n in Path("/proc/stat").read_text(encoding="ascii").split("\n", 1)[0].split()[1:9]]

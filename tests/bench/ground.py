@@ -51,6 +51,7 @@ from sauma.store.enrol import (
     EnrolledOrganisation,
     Enrolment,
     enrol,
+    granted,
 )
 
 DATABASE = "bench"
@@ -162,15 +163,17 @@ def _enrolment(key: dict[str, str]) -> Enrolment:
         max_months=12,
         per_person_day=BOUNDLESS,
     )
+    systems = (
+        EnrolledClient(id=ASKER, organisation=PIRHA, scopes=("case:read", "matter:write")),
+        EnrolledClient(id=HOLDER, organisation=KELA, scopes=("record:write",)),
+    )
     return Enrolment(
         organisations=tuple(
             EnrolledOrganisation(id=o, kind=kind, name=Text(fi=o, sv=o, en=o), area_code=area)
             for o, (kind, area) in kinds.items()
         ),
-        clients=(
-            EnrolledClient(id=ASKER, organisation=PIRHA, scopes=("case:read", "matter:write")),
-            EnrolledClient(id=HOLDER, organisation=KELA, scopes=("record:write",)),
-        ),
+        clients=systems,
+        grants=granted(systems),
         keys=(EnrolledKey(client=ASKER, kid=key["kid"], algorithm="ES256", jwk=jwk),),
         agreements=(agreed,),
         decoys=tuple(Decoy(controller=o, resources=("persons", "decisions")) for o in kinds),

@@ -63,12 +63,12 @@ class Result(msgspec.Struct):
 
 def requests(job: Job) -> list[bytes]:
     """The raw requests of a job, each with a proof of its own."""
-    proofs = _proofs(job) if job.token else None
+    proof = proofs(job) if job.token else None
     bodies = [body.encode() for body in job.bodies]
     made = []
     for number in range(job.count):
         body = bodies[(job.first + number) % len(bodies)]
-        credentials = "" if proofs is None else f"Authorization: DPoP {job.token}\r\nDPoP: {next(proofs)}\r\n"
+        credentials = "" if proof is None else f"Authorization: DPoP {job.token}\r\nDPoP: {next(proof)}\r\n"
         head = (
             f"POST {job.path} HTTP/1.1\r\nHost: 127.0.0.1:{job.port}\r\nContent-Type: application/json\r\n"
             f"Accept: application/json\r\n{credentials}Content-Length: {len(body)}\r\n\r\n"
@@ -77,7 +77,7 @@ def requests(job: Job) -> list[bytes]:
     return made
 
 
-def _proofs(job: Job) -> Iterator[str]:
+def proofs(job: Job) -> Iterator[str]:
     """DPoP proofs (RFC 9449) for POST to the job's URL with its token, ES256."""
     key = _private(job.key)
     jwk = {name: job.key[name] for name in ("crv", "kty", "x", "y")}

@@ -42,7 +42,7 @@ def ring(change: Callable[[Path], object]) -> Spoil:
 def issuer(change: Callable[[Path], object]) -> Spoil:
     def spoil(ground: Ground) -> None:
         ground.database()
-        change(ground.home / "issuer.jwk")
+        change(ground.home / "issuer-keys.json")
 
     return spoil
 
@@ -70,7 +70,14 @@ def of_another_database(path: Path) -> None:
 
 
 def public_half(path: Path) -> None:
-    path.write_text(json.dumps({n: v for n, v in json.loads(path.read_text()).items() if n != "d"}))
+    keys = json.loads(path.read_text())["keys"]
+    rewritten(keys=[key | {"jwk": {n: v for n, v in key["jwk"].items() if n != "d"}} for key in keys])(path)
+
+
+def from_before(path: Path) -> None:
+    """An issuer key as an earlier version left it, and no ring yet."""
+    path.unlink()
+    path.with_name("issuer.jwk").write_text(MARKER)
 
 
 def a_directory(path: Path) -> None:
@@ -167,6 +174,24 @@ def of_version_9(home: Path) -> None:
     (home / "passwords.json").write_text(json.dumps(dict.fromkeys(roles, MARKER)))
     no_passwords(home)
     (home / "pg" / "PG_VERSION").write_text("9\n")
+
+
+def trusted(**changes: object) -> Spoil:
+    """A file of trusted issuers with a sound row, changed."""
+
+    def spoil(ground: Ground) -> None:
+        ground.database()
+        row = {
+            "issuer": "https://login.example",
+            "jwksUri": "https://login.example/keys",
+            "clients": {MARKER: {"client": MARKER, "organisation": "0246246-0"}},
+            "scopes": ["case:read"],
+        }
+        path = ground.root / "issuers.json"
+        path.write_text(json.dumps([{name: said for name, said in (row | changes).items() if said is not None}]))
+        ground.environment["SAUMA_TRUSTED_ISSUERS"] = str(path)
+
+    return spoil
 
 
 def programs_that_fail(ground: Ground) -> None:

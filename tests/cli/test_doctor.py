@@ -133,8 +133,8 @@ PLANTED: dict[str, tuple[Callable[[Ground], object], dict[str, str]]] = {
     "a home open to others": (home(0o755), {"home": "wrong"}),
     "a home of another account": (given_away, {"home": "wrong"}),
     "a demo client's key open to others": (demo_key, {"private files": "wrong"}),
-    "an issuer key open to others": (issuer(lambda p: p.chmod(0o644)), {"private files": "wrong", "issuer key": "wrong"}),
-    "an issuer key without its secret half": (issuer(public_half), {"issuer key": "wrong"}),
+    "an issuer key open to others": (issuer(lambda p: p.chmod(0o644)), {"private files": "wrong", "issuer keys": "wrong"}),
+    "an issuer key without its secret half": (issuer(public_half), {"issuer keys": "wrong"}),
     "a key ring that is no JSON": (ring(lambda p: p.write_text("x")), {"key ring": "wrong", "key ring fits": "skip"}),
     "a key ring of another database": (ring(of_another_database), {"key ring fits": "wrong"}),
     "a public URL that leads elsewhere": (elsewhere, {"public url": "wrong"}),
@@ -156,6 +156,8 @@ PLANTED: dict[str, tuple[Callable[[Ground], object], dict[str, str]]] = {
     "temporary objects allowed to everybody": (on_database("do $$ begin execute format('grant temporary on database %I to public', current_database()); end $$"), {"server role": "wrong", "key ring fits": "skip"}),
     "a function that looks types up where its caller says": (on_database("alter function api.counties() reset search_path"), {"server role": "wrong", "key ring fits": "skip"}),
     "the ledger's trigger disabled": (on_database("alter table ledger.entry disable trigger immutable_row"), {"triggers": "wrong"}),
+    "a mandate's trigger dropped": (on_database("drop trigger mandate_follows on registry.client_key"), {"triggers": "wrong"}),
+    "a mandate's trigger not always on": (on_database("alter table registry.delegation enable trigger mandate_follows"), {"triggers": "wrong"}),
     "a function of somebody else's": (on_database("alter function api.counties() owner to sauma_migrator", "grant execute on function api.counties() to sauma_server"), {"owner": "wrong"}),
     "no partition for the coming month": (shadowed("clock_timestamp() returns timestamptz", "select pg_catalog.clock_timestamp() + interval '4 months'"), {"clock": "wrong", "partitions": "warn"}),
     "a migrator who is none": (migrator_of("sauma_auditor"), {"migrator": "wrong"}),
@@ -246,3 +248,42 @@ def test_a_running_sauma_is_no_fault(live: Live, ground: Ground, monkeypatch: py
 )
 def test_the_room_on_the_disk(free: int, state: State) -> None:
     assert of_room(free).state is state
+
+
+ASTRAY = {
+    "a registrar who is the server too": ("grant sauma_registrar to sauma_server", "revoke sauma_registrar from sauma_server"),
+    "a registrar who may become the owner": ("grant sauma_owner to sauma_registrar_1", "revoke sauma_owner from sauma_registrar_1"),
+    "a registrar who may become another": ("grant sauma_registrar_2 to sauma_registrar_1", "revoke sauma_registrar_2 from sauma_registrar_1"),
+    "registrars who log in as one": ("alter role sauma_registrar login", "alter role sauma_registrar nologin"),
+    "registrars who may make roles": ("alter role sauma_registrar_1 createrole", "alter role sauma_registrar_1 nocreaterole"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ASTRAY)
+def test_two_registrars_who_might_be_one_are_red(name: str, ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Roles are the cluster's: what is done to them is undone at once."""
+    done, undone = ASTRAY[name]
+    database = ground.database()
+    ground.sql(database, done)
+    try:
+        said, found = examined(ground, monkeypatch)
+    finally:
+        ground.sql(database, undone)
+    assert (said.code, found["registrars"]) == (1, "wrong")
+
+
+def test_a_table_opened_to_the_registrars_is_red_and_one_registrar_is_too_few(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = ground.database()
+    ground.sql(database, "grant select on exchange.record to sauma_registrar")
+    said, found = examined(ground, monkeypatch)
+    assert states(found) == {"registrars": "wrong"}, said.err
+    ground.sql(
+        database, "revoke select on exchange.record from sauma_registrar", "alter role sauma_registrar_2 nologin"
+    )
+    try:
+        said, found = examined(ground, monkeypatch)
+    finally:
+        ground.sql(database, "alter role sauma_registrar_2 login")
+    assert (said.code, states(found)) == (0, {"registrars": "warn"})

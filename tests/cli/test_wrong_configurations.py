@@ -5,6 +5,7 @@ that were not refused would end in that refusal, which is not its own, instead o
 """
 
 import contextlib
+import json
 import os
 import socket
 import subprocess
@@ -24,6 +25,7 @@ from cli.spoiled import (
     embedded,
     env,
     far_in_production,
+    from_before,
     half_passwords,
     issuer,
     linked,
@@ -44,6 +46,7 @@ from cli.spoiled import (
     role,
     shadowed,
     told,
+    trusted,
     without_a_purpose,
 )
 from sauma.settings import FIXES
@@ -61,7 +64,7 @@ class Row:
     fix: str
 
 
-SERVE, MIGRATE, CHECK, RUN = "serve", "migrate", "migrate --check", "run"
+SERVE, MIGRATE, CHECK, RUN, CLIENTS = "serve", "migrate", "migrate --check", "run", "clients list"
 FAR = "postgresql://sauma_server:" + MARKER + "@db.example/sauma"
 ROWS = {
     # key ring
@@ -73,11 +76,23 @@ ROWS = {
     "a key ring of another database": Row(ring(of_another_database), SERVE, 78, "SAUMA_KEYRING", "belongs to this database"),
     "a key ring lost, and a new one made": Row(ring(lambda p: p.unlink()), SERVE, 78, "SAUMA_KEYRING", "belongs to this database"),
     "a key ring that is a directory": Row(env(SAUMA_KEYRING="/"), SERVE, 78, "SAUMA_KEYRING", "keyring file"),
-    # issuer key
+    # issuer keys
+    "an issuer key of an earlier version that is none": Row(issuer(from_before), SERVE, 78, "SAUMA_HOME", "correct it"),
+    "two active issuer keys": Row(issuer(lambda p: rewritten(keys=2 * json.loads(p.read_text())["keys"])(p)), SERVE, 78, "SAUMA_HOME", "a new one is made"),
+    "issuer keys of another format": Row(issuer(rewritten(format="sauma-issuer-keys/0")), SERVE, 78, "SAUMA_HOME", "a new one is made"),
+    "issuer keys that are a link": Row(issuer(linked), SERVE, 78, "SAUMA_HOME", "a new one is made"),
+    "an act on issuer keys that cannot be used": Row(issuer(public_half), "keys issuer prepare", 78, "SAUMA_HOME", "a new one is made"),
     "an issuer key that is no JSON": Row(issuer(lambda p: p.write_text(MARKER)), SERVE, 78, "SAUMA_HOME", "a new one is made"),
     "an issuer key without its secret half": Row(issuer(public_half), SERVE, 78, "SAUMA_HOME", "a new one is made"),
     "an issuer key open to others": Row(issuer(lambda p: p.chmod(0o644)), SERVE, 78, "SAUMA_HOME", "correct it"),
     "an issuer key that is a directory": Row(issuer(a_directory), SERVE, 78, "SAUMA_HOME", "a new one is made"),
+    # trusted issuers
+    "a trusted issuer over plain HTTP": Row(trusted(issuer="http://" + MARKER), SERVE, 78, "SAUMA_TRUSTED_ISSUERS", "docs/settings.md"),
+    "a trusted issuer without keys": Row(trusted(jwksUri=None), SERVE, 78, "SAUMA_TRUSTED_ISSUERS", "docs/settings.md"),
+    "a trusted issuer with a scope there is not": Row(trusted(scopes=[MARKER]), SERVE, 78, "SAUMA_TRUSTED_ISSUERS", "docs/settings.md"),
+    "a trusted issuer with a member nobody knows": Row(trusted(**{MARKER: 1}), SERVE, 78, "SAUMA_TRUSTED_ISSUERS", "docs/settings.md"),
+    "a file of trusted issuers that is a directory": Row(env(SAUMA_TRUSTED_ISSUERS="/"), SERVE, 78, "SAUMA_TRUSTED_ISSUERS", "JSON file"),
+    "nobody to issue tokens": Row(env(SAUMA_OWN_TOKENS="off"), SERVE, 78, "SAUMA_OWN_TOKENS", "SAUMA_TRUSTED_ISSUERS"),
     # home and embedded database
     "a home below a file": Row(lambda g: (g.database(), env(SAUMA_HOME="/dev/null/home")(g)), SERVE, 78, "SAUMA_HOME", "a disk with room"),
     "a home with a name too long": Row(env(SAUMA_HOME="/" + 300 * "x"), SERVE, 78, "SAUMA_HOME", "a directory"),
@@ -140,6 +155,13 @@ ROWS = {
     "a database with something else in it": Row(migrating("create schema registry"), MIGRATE, 1, "0001_registry.sql", "migrate again"),
     "a server's address and no migrator's": Row(lambda g: g.database(), MIGRATE, 78, "SAUMA_MIGRATE_DATABASE_URL", "set it"),
     "a migrator's address and no server's": Row(migrating(), SERVE, 78, "SAUMA_DATABASE_URL", "set it"),
+    # registrars
+    "a registrar's address that is none": Row(env(SAUMA_REGISTRAR_DATABASE_URL="http://" + MARKER), CLIENTS, 78, "SAUMA_REGISTRAR_DATABASE_URL", "your own login"),
+    "a registrar's wrong password": Row(lambda g: env(SAUMA_REGISTRAR_DATABASE_URL=other_password(g.database().dsn("sauma_registrar_1")))(g), CLIENTS, 78, "SAUMA_REGISTRAR_DATABASE_URL", "correct it"),
+    "the server's login for a registrar's": Row(lambda g: env(SAUMA_REGISTRAR_DATABASE_URL=g.database().dsn("sauma_server"))(g), CLIENTS, 78, "SAUMA_REGISTRAR_DATABASE_URL", "GRANT sauma_registrar"),
+    "a registrar on a server's database without an address": Row(lambda g: g.database(), CLIENTS, 78, "SAUMA_REGISTRAR_DATABASE_URL", "your own login"),
+    "a registrar in production without an address": Row(env(SAUMA_ENV="production"), CLIENTS, 78, "SAUMA_REGISTRAR_DATABASE_URL", "set it"),
+    "a plaintext registrar in production": Row(lambda g: production(g, SAUMA_REGISTRAR_DATABASE_URL=FAR), CLIENTS, 78, "SAUMA_REGISTRAR_DATABASE_URL", "sslmode=verify-full"),
     # production
     "demo data in production": Row(production, RUN, 78, "SAUMA_ENV", "sauma serve"),
     "a migrator in production without an address": Row(env(SAUMA_ENV="production"), MIGRATE, 78, "SAUMA_MIGRATE_DATABASE_URL", "set it"),

@@ -12,6 +12,7 @@ from typing import Protocol
 
 import msgspec
 
+from sauma.core.canonical import digest
 from sauma.core.disclosure import Disclosed, Receipt
 from sauma.core.evidence import Claim, ClaimKind
 from sauma.core.matters import Form, Months, ProhibitionKind
@@ -42,7 +43,14 @@ class Register(Protocol):
     async def agreement_ends(self, discloser: str, receiver: str, purpose: str) -> None: ...
     async def agreement_allows(self, receiver: str, *, per_person_day: int) -> None: ...
     async def client_suspended(self, client: str) -> None: ...
+    async def client_resumed(self, client: str) -> None: ...
     async def client_moves(self, client: str) -> None: ...
+    async def key_removed(self, client: str) -> None: ...
+    async def grant_narrowed(self, organisation: str) -> None: ...
+    async def delegated(self, organisation: str, supplier: str) -> None: ...
+    async def delegation_ended(self, organisation: str, supplier: str) -> None: ...
+    async def delegation_ran_out(self, organisation: str, supplier: str) -> None: ...
+    async def mandates(self, client: str) -> dict[str, int]: ...
     async def organisation_suspended(self, organisation: str) -> None: ...
     async def organisation_moves(self, organisation: str) -> None: ...
     async def prohibited(
@@ -51,6 +59,10 @@ class Register(Protocol):
     async def key_lost(self, controller: str, index: bytes) -> None: ...
     async def entry_aged(self, receipt: Receipt, by: dt.timedelta) -> Receipt: ...
     async def session_over(self, session: uuid.UUID) -> None: ...
+    async def audit_granted(
+        self, client: str, organisations: tuple[str, ...], dossier: str, hours: int = 24
+    ) -> None: ...
+    async def audit_ended(self, client: str, dossier: str) -> None: ...
     async def leaves(self, organisation: str) -> list[dict[str, object]]: ...
     async def unit_of(self, controller: str, index: bytes) -> tuple[bool, str]: ...
 
@@ -80,10 +92,17 @@ class Cast:
         self.world = world
         self.register = register
         number = next(_NUMBERS) if first is None else first
-        ids = [business_id(number * 10 + place) for place in range(4)]
-        self.kela, self.county, self.neighbour, self.ombudsman = ids
+        ids = [business_id(number * 10 + place) for place in range(5)]
+        self.kela, self.county, self.neighbour, self.ombudsman, self.vendor = ids
         self.case = f"CASE-{number}"
-        kinds = (OrganisationKind.KELA, OrganisationKind.COUNTY, OrganisationKind.COUNTY, OrganisationKind.SUPERVISOR)
+        kinds = (
+            OrganisationKind.KELA,
+            OrganisationKind.COUNTY,
+            OrganisationKind.COUNTY,
+            OrganisationKind.SUPERVISOR,
+            OrganisationKind.VENDOR,
+        )
+        self.versions: dict[tuple[str, str], int] = {}
         self.day = day_of(world.clock()).isoformat()
         self.organisations = dict(zip(ids, kinds, strict=True))
         counties = {TAMPERE: self.county, TURKU: self.neighbour}
@@ -92,19 +111,37 @@ class Cast:
     async def enrol(self) -> None:
         agreements = ((self.kela, self.county, P01), (self.county, self.kela, P09), (self.kela, self.neighbour, P01))
         await self.register.enrol(self.organisations, agreements)
+        await self.register.delegated(self.county, self.vendor)
 
     # -- callers
 
-    def caller(self, organisation: str, *, claim: Claim | None = None, version: int = 1) -> Caller:
-        proof = claim or self.proof()
+    async def new_tokens(self) -> None:
+        """What every system holds from now on: a token of its mandate as it stands."""
+        for organisation in self.organisations:
+            client = system(organisation)
+            self.versions |= {(client, o): v for o, v in (await self.register.mandates(client)).items()}
+
+    def caller(
+        self, organisation: str, *, claim: Claim | None = None, version: int | None = None, supplier: str | None = None
+    ) -> Caller:
+        """A system of the organisation's own, or of the supplier that acts for it; its token is the last it got."""
+        proof, token = claim or self.proof(), "t" * 20
+        client = system(supplier or organisation)
+        version = self.versions.get((client, organisation), 1) if version is None else version
         return Caller(
-            client=Client(id=system(organisation), organisation=organisation, version=version),
+            client=Client(id=client, organisation=organisation, version=version),
             scopes=frozenset(),
-            token_id="t" * 20,
+            token_id=token,
             assertion_digest=bytes(32),
-            claims=(proof,),
+            claims=(proof, self.token_claim(client, organisation)),
             officer=None,
+            supplier=supplier,
         )
+
+    def token_claim(self, client: str, organisation: str, kind: ClaimKind = ClaimKind.TOKEN) -> Claim:
+        """The token of a caller as each of its calls names it, or (REVOKED) as its revocation does."""
+        expires = int(self.world.clock().timestamp()) + 300
+        return Claim(kind=kind, digest=digest(f"{client}|{organisation}".encode())[:16], expires_at=expires)
 
     def proof(self) -> Claim:
         expires = int(self.world.clock().timestamp()) + 70
@@ -258,3 +295,8 @@ def months(first: str, last: str) -> Months:
 def outcomes(leaves: list[dict[str, object]]) -> list[tuple[object, object, object]]:
     """Kind, decision and reason of each leaf."""
     return [(leaf["kind"], leaf.get("decision"), leaf.get("reason")) for leaf in leaves]
+
+
+async def since(cast: Cast, before: int) -> list[tuple[object, object, object]]:
+    """Kind, decision and reason of what the county has recorded from there on."""
+    return outcomes((await cast.recorded())[before:])

@@ -11,9 +11,9 @@ from conformance.cast import system
 from sauma.core.disclosure import Receipt
 from sauma.core.fields import Sensitivity
 from sauma.core.matters import Agreement, Prohibition, ProhibitionKind
-from sauma.core.parties import Client, Organisation, OrganisationKind
+from sauma.core.parties import Organisation, OrganisationKind
 from worlds import Memory, aged
-from worlds_rows import State, SubjectRow
+from worlds_rows import AuditorGrantRow, MandateRow, State, SubjectRow
 
 SINCE = dt.date(2024, 1, 1)
 
@@ -31,7 +31,7 @@ class MemoryRegister:
     ) -> None:
         for name, kind in organisations.items():
             self.state.organisations[name] = Organisation(id=name, kind=kind, active=True, version=1)
-            self.state.clients[system(name)] = (Client(id=system(name), organisation=name, version=1), True)
+            self.state.mandates[system(name), name] = MandateRow(stands=kind is not OrganisationKind.VENDOR)
             decoy = uuid.uuid4()
             self.state.subjects[decoy] = SubjectRow(id=decoy, controller=name, canonical=decoy, seed=bytes(32))
             self.state.basis[decoy] = 1
@@ -59,19 +59,44 @@ class MemoryRegister:
                 self.state.agreements[at] = msgspec.structs.replace(agreement, per_person_day=per_person_day)
 
     async def client_suspended(self, client: str) -> None:
-        self.state.clients[client] = (self.state.clients[client][0], False)
+        self.state.renew(client=client, stands=False)
+
+    async def client_resumed(self, client: str) -> None:
+        self.state.renew(client=client, stands=True)
 
     async def client_moves(self, client: str) -> None:
-        known, active = self.state.clients[client]
-        self.state.clients[client] = (msgspec.structs.replace(known, version=known.version + 1), active)
+        self.state.renew(client=client)
+
+    async def key_removed(self, client: str) -> None:
+        self.state.renew(client=client)
+
+    async def grant_narrowed(self, organisation: str) -> None:
+        self.state.renew(organisation=organisation)
+
+    async def delegated(self, organisation: str, supplier: str) -> None:
+        self.state.mandates[system(supplier), organisation] = MandateRow(supplier=supplier)
+
+    async def delegation_ended(self, organisation: str, supplier: str) -> None:
+        self.state.renew(organisation=organisation, client=system(supplier), stands=False)
+
+    async def delegation_ran_out(self, organisation: str, supplier: str) -> None:
+        """The day came: no row was written."""
+        row = self.state.mandates[system(supplier), organisation]
+        self.state.mandates[system(supplier), organisation] = msgspec.structs.replace(row, until=self._memory.clock())
+
+    async def mandates(self, client: str) -> dict[str, int]:
+        return {o: row.version for (c, o), row in self.state.mandates.items() if c == client}
 
     async def organisation_suspended(self, organisation: str) -> None:
         known = self.state.organisations[organisation]
         self.state.organisations[organisation] = msgspec.structs.replace(known, active=False)
+        self.state.renew(organisation=organisation)
+        self.state.renew(supplier=organisation, stands=False)
 
     async def organisation_moves(self, organisation: str) -> None:
         known = self.state.organisations[organisation]
         self.state.organisations[organisation] = msgspec.structs.replace(known, version=known.version + 1)
+        self.state.renew(organisation=organisation)
 
     async def prohibited(
         self, controller: str, index: bytes, kind: ProhibitionKind, record: uuid.UUID | None = None
@@ -98,6 +123,13 @@ class MemoryRegister:
         row = self.state.sessions[session]
         self.state.sessions[session] = msgspec.structs.replace(row, until=self._memory.clock())
 
+    async def audit_granted(self, client: str, organisations: tuple[str, ...], dossier: str, hours: int = 24) -> None:
+        until = self._memory.clock() + dt.timedelta(hours=hours)
+        self.state.audits[client, dossier] = AuditorGrantRow(organisations=frozenset(organisations), until=until)
+
+    async def audit_ended(self, client: str, dossier: str) -> None:
+        del self.state.audits[client, dossier]
+
     async def leaves(self, organisation: str) -> list[dict[str, object]]:
         return [row.leaf for row in self.state.ledger.values() if row.leaf["organisation"] == organisation]
 
@@ -122,9 +154,14 @@ class PostgresRegister:
                 name,
                 kind.value,
             )
+            if kind is not OrganisationKind.VENDOR:
+                await self._do("insert into registry.organisation_grant values ($1, '{case:read,matter:write}')", name)
             await self._do(
-                "insert into registry.client (id, organisation, scopes) values ($1, $2, '{}')", system(name), name
+                "insert into registry.client (id, organisation, scopes) values ($1, $2, '{case:read,matter:write}')",
+                system(name),
+                name,
             )
+            await self._do("insert into registry.client_key values ($1, 'k-1', 'ES256', '{}')", system(name))
             decoy = uuid.uuid4()
             await self._do(
                 "insert into exchange.subject (id, controller, canonical, seed) values ($1, $2, $1, '\\x00')",
@@ -158,7 +195,46 @@ class PostgresRegister:
         )
 
     async def client_suspended(self, client: str) -> None:
-        await self._do("update registry.client set active = false where id = $1", client)
+        await self._do("update registry.client set state = 'suspended' where id = $1", client)
+
+    async def client_resumed(self, client: str) -> None:
+        await self._do("update registry.client set state = 'active' where id = $1", client)
+
+    async def key_removed(self, client: str) -> None:
+        await self._do("update registry.client_key set active = false where client = $1", client)
+
+    async def grant_narrowed(self, organisation: str) -> None:
+        await self._do(
+            "update registry.organisation_grant set scopes = '{case:read}' where organisation = $1", organisation
+        )
+
+    async def delegated(self, organisation: str, supplier: str) -> None:
+        await self._do(
+            "insert into registry.delegation (organisation, supplier, scopes) values ($1, $2, '{case:read}')",
+            organisation,
+            supplier,
+        )
+
+    async def delegation_ended(self, organisation: str, supplier: str) -> None:
+        await self._do(
+            "update registry.delegation set active = false where organisation = $1 and supplier = $2",
+            organisation,
+            supplier,
+        )
+
+    async def delegation_ran_out(self, organisation: str, supplier: str) -> None:
+        """The day came: no row of the register was written, only the clock is beyond what the mandate says."""
+        await self._do(
+            "update registry.mandate set valid_until = clock_timestamp() where client = $1 and organisation = $2",
+            system(supplier),
+            organisation,
+        )
+
+    async def mandates(self, client: str) -> dict[str, int]:
+        rows = await self._superuser.fetch(
+            "select organisation, version from registry.mandate where client = $1", client
+        )
+        return {row["organisation"]: row["version"] for row in rows}
 
     async def client_moves(self, client: str) -> None:
         await self._do("update registry.client set version = version + 1 where id = $1", client)
@@ -205,6 +281,24 @@ class PostgresRegister:
 
     async def session_over(self, session: uuid.UUID) -> None:
         await self._do("update ledger.audit_session set until = clock_timestamp() where id = $1", session)
+
+    async def audit_granted(self, client: str, organisations: tuple[str, ...], dossier: str, hours: int = 24) -> None:
+        await self.audit_ended(client, dossier)
+        await self._do(
+            "insert into registry.auditor_grant (client, organisations, dossier, until)"
+            " values ($1, $2, $3, clock_timestamp() + make_interval(hours => $4))",
+            client,
+            list(organisations),
+            dossier,
+            hours,
+        )
+
+    async def audit_ended(self, client: str, dossier: str) -> None:
+        await self._do(
+            "update registry.auditor_grant set active = false where client = $1 and dossier = $2 and active",
+            client,
+            dossier,
+        )
 
     async def leaves(self, organisation: str) -> list[dict[str, object]]:
         rows = await self._superuser.fetch(

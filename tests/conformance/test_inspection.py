@@ -132,9 +132,20 @@ async def test_an_erasure_is_attested_by_the_receiver(cast: Cast) -> None:
             await attest_erasure(cast.world, cast.call(by), erasure)
 
 
-async def session(cast: Cast, by: str, *, officer: Officer = AUDITOR, hours: float = 8) -> uuid.UUID:
+DOSSIER = "TSV-1"
+
+
+async def session(
+    cast: Cast, by: str, *, officer: Officer = AUDITOR, hours: float = 8, within: tuple[str, ...] = ()
+) -> uuid.UUID:
+    """A session opened under a grant of its own, which names everybody unless told otherwise."""
+    await cast.register.audit_granted(system(by), within or tuple(cast.organisations), DOSSIER)
+    return await opened_under(cast, by, DOSSIER, officer=officer, hours=hours)
+
+
+async def opened_under(cast: Cast, by: str, dossier: str, *, officer: Officer = AUDITOR, hours: float = 8) -> uuid.UUID:
     until = cast.world.clock() + dt.timedelta(hours=hours) - dt.timedelta(seconds=1)
-    asked = AuditSession(audit_purpose="supervision", dossier="TSV-1", officer=officer, until=until)
+    asked = AuditSession(audit_purpose="supervision", dossier=dossier, officer=officer, until=until)
     done = await open_audit_session(cast.world, cast.call(by), asked)
     return uuid.UUID(str(done.members["id"]))
 
@@ -257,6 +268,62 @@ async def test_a_session_is_its_clients_and_runs_out(cast: Cast) -> None:
     assert not await stands(opened, cast.county, system(cast.ombudsman))
     await cast.register.session_over(opened)
     assert not await stands(opened, cast.ombudsman, system(cast.ombudsman))
+
+
+UNGRANTED = {
+    "nobody granted anything": (None, DOSSIER, 24),
+    "the grant is for another dossier": ("kela", "TSV-2", 24),
+    "the grant is another system's": ("county", DOSSIER, 24),
+    "the grant ends before the session": ("kela", DOSSIER, 7),
+}
+
+
+@pytest.mark.parametrize("sentence", UNGRANTED)
+async def test_no_session_opens_without_a_grant_of_its_dossier(cast: Cast, sentence: str) -> None:
+    granted, dossier, hours = UNGRANTED[sentence]
+    if granted is not None:
+        await cast.register.audit_granted(system(getattr(cast, granted)), tuple(cast.organisations), DOSSIER, hours)
+    with pytest.raises(Refused, match="party-not-entitled"):
+        await opened_under(cast, cast.kela, dossier)
+    assert outcomes(await cast.recorded(cast.kela))[-1] == ("refusal", "refuse", "party-not-entitled")
+
+
+async def test_a_grant_that_ends_ends_its_sessions(cast: Cast) -> None:
+    (first, _, _) = await asked_thrice(cast)
+    opened = await session(cast, cast.ombudsman)
+    caller = cast.caller(cast.ombudsman)
+    receipt = await note_read(cast.world, caller, decision="entry-read", refers=uuid.UUID(first))
+    look = looking(cast, opened)
+    assert await look(receipt, cast.ombudsman, uuid.UUID(first)) is not None
+    await cast.register.audit_ended(system(cast.ombudsman), DOSSIER)
+    assert await look(receipt, cast.ombudsman, uuid.UUID(first)) is None
+    with pytest.raises(Refused, match="audit-session-missing"):
+        await read_entry(cast.world, cast.caller(cast.ombudsman), uuid.UUID(first), opened)
+    with pytest.raises(Refused, match="party-not-entitled"):
+        await opened_under(cast, cast.ombudsman, DOSSIER)
+
+
+WITHIN = {
+    "a supervisor sees the receiver its grant names": ("ombudsman", ("county",), True),
+    "a supervisor sees the discloser its grant names": ("ombudsman", ("kela", "neighbour"), True),
+    "a supervisor sees nobody else": ("ombudsman", ("neighbour",), False),
+    "a grant that names another shows nothing of it": ("neighbour", ("county", "kela"), False),
+    "a house sees its own within the grant": ("county", ("county",), True),
+    "and nothing where the grant names another": ("county", ("neighbour",), False),
+}
+
+
+@pytest.mark.parametrize("sentence", WITHIN)
+async def test_what_is_seen_lies_within_the_grant(cast: Cast, sentence: str) -> None:
+    name, named, seen = WITHIN[sentence]
+    by = getattr(cast, name)
+    (first, _, _) = await asked_thrice(cast)
+    opened = await session(cast, by, within=tuple(getattr(cast, each) for each in named))
+    if seen:
+        assert (await read_entry(cast.world, cast.caller(by), uuid.UUID(first), opened))["id"] == first
+        return
+    with pytest.raises(BadRequest, match="not-found"):
+        await read_entry(cast.world, cast.caller(by), uuid.UUID(first), opened)
 
 
 @pytest.mark.parametrize("hours", [-1, 0, 8.1])

@@ -7,19 +7,15 @@ import msgspec
 import pytest
 
 from conformance.between import between
-from conformance.cast import AINO, EINO, P01, P09, SIIRI, TOLD_OF_AINO, TURKU, WORKER, Cast, outcomes, system
+from conformance.cast import AINO, EINO, P01, P09, SIIRI, TOLD_OF_AINO, TURKU, WORKER, Cast, outcomes, since
 from sauma.core.errors import Unavailable
 from sauma.core.matters import Form, ProhibitionKind
-from sauma.exchange.append import CallerChanged, ProofReplayed, note_read
+from sauma.exchange.append import ProofReplayed, note_read
 from sauma.exchange.disclose import disclose
 from sauma.exchange.rows import Missed
 from worlds import aged
 
 DISCLOSED = [("disclosure", "permit", None)]
-
-
-async def since(cast: Cast, before: int) -> list[tuple[object, object, object]]:
-    return outcomes((await cast.recorded())[before:])
 
 
 async def test_the_county_gets_what_it_asks_and_both_ends_are_on_record(cast: Cast) -> None:
@@ -249,43 +245,6 @@ async def test_a_proof_serves_once_also_where_the_answer_was_no(cast: Cast) -> N
     assert await cast.reason(caller=query.caller, purpose="curiosity") == "purpose-unknown"
     with pytest.raises(ProofReplayed):
         await disclose(cast.world, query)
-
-
-CALLERS = {
-    "the client is suspended": lambda cast: cast.register.client_suspended(system(cast.county)),
-    "the client is newer than its token": lambda cast: cast.register.client_moves(system(cast.county)),
-    "the organisation is suspended": lambda cast: cast.register.organisation_suspended(cast.county),
-}
-
-
-@pytest.mark.parametrize("sentence", CALLERS)
-async def test_a_token_that_no_longer_holds_leaves_nothing_behind(cast: Cast, sentence: str) -> None:
-    await cast.open_case()
-    await CALLERS[sentence](cast)
-    before = len(await cast.recorded())
-    with pytest.raises(CallerChanged):
-        await cast.ask()
-    with pytest.raises(CallerChanged):
-        await cast.matter(state="closed")
-    assert await since(cast, before) == []
-
-
-@pytest.mark.parametrize("sentence", CALLERS)
-async def test_a_caller_suspended_between_entry_and_read_gets_nothing(cast: Cast, sentence: str) -> None:
-    await cast.open_case()
-    before = len(await cast.recorded())
-    between(cast, reading=(lambda: CALLERS[sentence](cast),))
-    with pytest.raises(CallerChanged):
-        await cast.ask()
-    assert await since(cast, before) == [*DISCLOSED, ("outcome", "undelivered", "caller-changed")]
-
-
-async def test_a_caller_whose_organisation_moved_while_deciding_is_asked_to_come_again(cast: Cast) -> None:
-    await cast.open_case()
-    between(cast, gathered=(lambda: cast.register.organisation_moves(cast.county),))
-    with pytest.raises(CallerChanged):
-        await cast.ask()
-    assert await cast.reason() == "disclosed"
 
 
 async def test_a_key_that_does_not_unwrap_is_said_in_the_ledger(cast: Cast) -> None:

@@ -279,18 +279,18 @@ async def test_what_leaves_the_basis_where_it_is(cast: Cast, sentence: str) -> N
 
 
 async def test_everyone_named_in_what_leaves_is_tagged(cast: Cast) -> None:
-    members = [{"hetu": EINO.value, "relation": "spouse"}, {"hetu": SIIRI.value, "relation": "child"}]
+    members = [{"hetu": EINO.value, "relation": "spouse"}]
     await cast.deposit("persons", TOLD_OF_AINO)
     await cast.deposit("households", {"type": "couple", "members": members}, others=(person(9),))
     await cast.matter()
     await cast.ask(fields=("household.type",))
-    assert len((await cast.recorded())[-1]["subjects"]) == 4
+    assert len((await cast.recorded())[-1]["subjects"]) == 3
     await cast.ask(fields=("person.name",))
     assert len((await cast.recorded())[-1]["subjects"]) == 1
 
 
-async def test_more_than_four_persons_stand_beside_the_leaf(cast: Cast) -> None:
-    await cast.deposit("persons", TOLD_OF_AINO, others=tuple(person(20 + n) for n in range(4)))
+async def test_more_than_three_persons_stand_beside_the_leaf(cast: Cast) -> None:
+    await cast.deposit("persons", TOLD_OF_AINO, others=tuple(person(20 + n) for n in range(3)))
     await cast.matter()
     await cast.ask(fields=("person.name",))
     leaf = (await cast.recorded())[-1]

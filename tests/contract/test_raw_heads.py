@@ -102,3 +102,14 @@ def test_who_is_not_known_yet_sends_no_large_body(connection: socket.socket) -> 
     with connection:
         connection.sendall(b"POST /oauth/token HTTP/1.1\r\nHost: x\r\nContent-Length: 65537\r\n\r\n")
         assert connection.recv(12) == b"HTTP/1.1 413"
+
+
+HOSTS = {"none": b"", "two": b"Host: x\r\nHost: y\r\n", "one twice": b"Host: x\r\nhost: x\r\n"}
+
+
+@pytest.mark.parametrize("hosts", HOSTS)
+def test_a_request_names_one_host(connection: socket.socket, hosts: str) -> None:
+    """RFC 9112 section 3.2: a proxy and we could take two different ones."""
+    with connection:
+        connection.sendall(b"GET /v1/status HTTP/1.1\r\n" + HOSTS[hosts] + b"\r\n")
+        assert connection.recv(12) == b"HTTP/1.1 400"

@@ -8,7 +8,7 @@ import uuid
 import msgspec
 
 from sauma.catalogue.loader import load
-from sauma.core.decision import Ask, Permit, Reason, Refusal, decide
+from sauma.core.decision import Ask, Permit, Refusal, decide
 from sauma.core.matters import (
     Agreement,
     BasisVersions,
@@ -22,6 +22,7 @@ from sauma.core.matters import (
     SubjectFacts,
 )
 from sauma.core.parties import Caller, Client, Officer, OfficerKind, Organisation, OrganisationKind
+from sauma.core.problems import Reason
 from sauma.core.purposes import Catalogue
 from sauma.core.resources import REGISTRY
 

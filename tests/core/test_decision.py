@@ -7,9 +7,10 @@ import uuid
 import pytest
 
 from core.questions import BUILT, CATALOGUE, DAY, KELA, P01, P09, Question, but, header, prohibition
-from sauma.core.decision import DISCLOSER_SIDE, Permit, Reason, Refusal
+from sauma.core.decision import Permit, Refusal
 from sauma.core.matters import MatterState, Months, ProhibitionKind
-from sauma.core.parties import OfficerKind, OrganisationKind
+from sauma.core.parties import Assurance, OfficerKind, OrganisationKind
+from sauma.core.problems import DISCLOSER_SIDE, Reason
 from sauma.core.purposes import Cell
 
 Fact = tuple[str, object]
@@ -127,6 +128,10 @@ TWO_FACTS: dict[str, tuple[Question, Reason]] = {
         ),
         R.CONSENT_REQUIRED,
     ),
+    "an officer who has not logged in, where the purpose wants that": (
+        but(P01, ("catalogue/purposes/county-benefit-case/officer_assurance", Assurance.AUTHENTICATED)),
+        R.OFFICER_ASSURANCE,
+    ),
     "the agreement narrows the window": (
         but(P01, ("facts/agreement/max_months", 3), ("ask/period", months("2026-08", "2026-11"))),
         R.WINDOW_EXCEEDED,
@@ -158,6 +163,13 @@ def test_every_reason_of_the_decision_is_reached() -> None:
 
 
 STILL_PERMITTED: dict[str, tuple[Question, tuple[Fact, ...]]] = {
+    "an officer who has logged in, where the purpose wants that": (
+        P01,
+        (
+            ("catalogue/purposes/county-benefit-case/officer_assurance", Assurance.AUTHENTICATED),
+            ("ask/vouched", True),
+        ),
+    ),
     "a county that is not competent, under Kela's purpose": (P09, (("facts/competent", False),)),
     "no prior information, under the county's purpose": (P01, (("facts/prior_information", None),)),
     "twelve months, the most there is": (P01, (("ask/period", months("2025-12", "2026-11")),)),
@@ -193,11 +205,13 @@ def test_a_window_as_wide_as_the_agreement_but_older_is_refused() -> None:
 
 
 # The order of the law: of two faults at once the earlier is said. Each changes other facts than the rest.
+WANTS_A_LOGIN = "catalogue/purposes/{}/officer_assurance", Assurance.AUTHENTICATED
 ORDER: tuple[tuple[str, tuple[Fact, ...], Reason], ...] = (
     ("officer", (("ask/officer", None),), R.OFFICER_MISSING),
     ("purpose", (("ask/purpose", "curiosity"),), R.PURPOSE_UNKNOWN),
     ("parties", (("facts/organisation/active", False),), R.PARTY_NOT_ENTITLED),
     ("role", (("ask/officer/role", "finance"),), R.OFFICER_ROLE),
+    ("login", (WANTS_A_LOGIN,), R.OFFICER_ASSURANCE),
     ("agreement", (("facts/agreement/active", False),), R.PURPOSE_NOT_AGREED),
     ("provision", (("catalogue/purposes/{}/provisions", ()),), R.BASIS_NOT_IN_FORCE),
     ("matter", (("facts/matter/state", MatterState.CLOSED),), R.MATTER_CLOSED),

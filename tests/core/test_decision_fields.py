@@ -22,9 +22,10 @@ from core.questions import (
     necessity_for,
     prohibition,
 )
-from sauma.core.decision import HEADERS, Permit, Reason, Refusal, wanted_fields
+from sauma.core.decision import HEADERS, Permit, Refusal, wanted_fields
 from sauma.core.matters import Form, ProhibitionKind, RecordHeader
 from sauma.core.parties import OrganisationKind
+from sauma.core.problems import Reason
 
 ONLY_IN_NOTICES = ("referral.", "activation.", "integration.")
 HELD = "person.hetu"

@@ -3,6 +3,7 @@
 import base64
 import datetime as dt
 import hashlib
+import itertools
 import json
 import uuid
 
@@ -13,7 +14,6 @@ from hypothesis import strategies as st
 
 from core.questions import CATALOGUE
 from sauma.core.canonical import canonical_bytes
-from sauma.core.decision import Reason
 from sauma.core.evidence import (
     LEAF_LIMIT,
     MANIFEST_LIMIT,
@@ -29,6 +29,8 @@ from sauma.core.evidence import (
     side_bytes,
     unbase64url,
 )
+from sauma.core.parties import Assurance
+from sauma.core.problems import Reason
 from sauma.core.resources import REGISTRY
 
 ENTRY, WRITER, RECORD = (uuid.UUID(f"019a0000-0000-7000-8000-00000000000{n}") for n in (1, 2, 3))
@@ -95,6 +97,7 @@ def test_a_leaf_is_canonical_and_leaves_out_what_does_not_apply() -> None:
 MEMBERS = {
     "organisation": "0000000-0",
     "client": "x",
+    "supplier": "0000000-0",
     "counterparty": "0000000-0",
     "purpose": "x",
     "provisions": ("x",),
@@ -103,6 +106,7 @@ MEMBERS = {
     "reason": "x",
     "subjects": (b"x" * 16,),
     "officer": b"x" * 16,
+    "assurance": "x",
     "case": b"x" * 16,
     "manifest": (msgspec.structs.replace(ROW, fields=(401,)),),
     "payload": b"x" * 32,
@@ -134,13 +138,13 @@ def test_a_leaf_says_where_its_writer_stands(position: Position) -> None:
     assert leaf_of(EVENT, position) != leaf_of(EVENT)
 
 
-@pytest.mark.parametrize("persons", [0, 1, 4, 5, 40])
-def test_more_than_four_persons_stand_beside_the_leaf_that_commits_to_them(persons: int) -> None:
+@pytest.mark.parametrize("persons", [0, 1, 3, 4, 40])
+def test_more_than_three_persons_stand_beside_the_leaf_that_commits_to_them(persons: int) -> None:
     tags = tuple(bytes([n]) * 16 for n in range(persons))
     event = msgspec.structs.replace(EVENT, subjects=tags)
     leaf = json.loads(leaf_of(event))
-    assert TAGS_IN_LEAF == 4
-    if persons > 4:
+    assert TAGS_IN_LEAF == 3
+    if persons > 3:
         assert side_bytes(event) == b"".join(tags)
         assert leaf["side"] == base64url(hashlib.sha256(b"".join(tags)).digest())
         assert "subjects" not in leaf
@@ -152,7 +156,8 @@ def test_more_than_four_persons_stand_beside_the_leaf_that_commits_to_them(perso
 
 # -- limits
 
-LONGEST_CLIENT = "c" * 64  # registry.client, migrations/0001_registry.sql
+LONGEST_CLIENT = "c" * 32  # registry.client, migrations/0010_access.sql
+LONGEST_ASSURANCE = max((a.value for a in Assurance), key=len)
 LAST = uuid.UUID(int=2**128 - 1)
 FAR = Position(writer=LAST, counter=2**53 - 1, previous=b"\xff" * 32)
 DAYS = [
@@ -161,17 +166,19 @@ DAYS = [
 
 
 def longest(number: str, **members: object) -> int:
-    """The longest leaf any day's provisions of a purpose can make."""
+    """The longest leaf any day's provisions of a purpose and any number of persons can make."""
     purpose = next(p for p in CATALOGUE.purposes.values() if p.number == number)
     lengths = []
-    for day in {*DAYS}:
+    for day, persons in itertools.product({*DAYS}, range(TAGS_IN_LEAF + 2)):
         cited = tuple(f"{p.act} {p.section}" for p in purpose.provisions_in_force(day))
         event = msgspec.structs.replace(
             EVENT,
             client=LONGEST_CLIENT,
+            supplier="0246246-0",
+            assurance=LONGEST_ASSURANCE,
             purpose=purpose.id,
             provisions=cited,
-            subjects=tuple(bytes([n]) * 16 for n in range(TAGS_IN_LEAF)),
+            subjects=tuple(bytes([n]) * 16 for n in range(persons)),
             **members,
         )
         lengths.append(len(leaf_of(event, FAR)))

@@ -28,6 +28,7 @@ QUERIES = {
     "exchange.record": "select t::text from exchange.record t",
     "exchange.record_group": "select t::text from exchange.record_group t",
     "keys.data_key": "select t::text from keys.data_key t",
+    "registry.auditor_grant": "select t::text from registry.auditor_grant t",
 }
 
 

@@ -20,6 +20,7 @@ from sauma.demo.cases import NEED_MIX, Case
 from sauma.demo.finland import Batch
 from sauma.demo.records import benefit_deposits
 from sauma.exchange.deposit import Deposit
+from sauma.store.enrol import EnrolledKey
 
 DAY = dt.date(2026, 11, 22)
 
@@ -256,5 +257,22 @@ def test_all_areas_take_part_and_aland_is_switched_off(areas: Areas) -> None:
 
 def test_each_county_has_a_system_and_both_agreements(areas: Areas) -> None:
     made = organisations.clients(organisations.organisations(areas))
-    assert sum("case:read" in client.scopes for client in made) == 23
-    assert all(organisations.client_of(c.organisation) == c.id for c in made if "case:read" in c.scopes)
+    own = [c for c in made if "case:read" in c.scopes and c.organisation != organisations.SUPPLIER]
+    assert len(own) == 23
+    assert all(organisations.client_of(c.organisation) == c.id for c in own)
+
+
+def test_the_suppliers_system_acts_for_two_counties_and_holds_nothing_itself(areas: Areas) -> None:
+    found = organisations.organisations(areas)
+    made = organisations.clients(found)
+    keys = {c.id: EnrolledKey(client=c.id, kid=c.id, algorithm="ES256", jwk=b"{}") for c in made}
+    whole = organisations.enrolment(areas, keys)
+    assert [c.organisation for c in made if c.id == organisations.SUPPLIER_CLIENT] == [organisations.SUPPLIER]
+    assert {o.kind for o in found if o.id == organisations.SUPPLIER} == {OrganisationKind.VENDOR}
+    assert {d.organisation for d in whole.delegations if d.supplier == organisations.SUPPLIER} == {
+        organisations.PIRKANMAA,
+        organisations.county_id("06"),
+    }
+    granted = {g.organisation for g in whole.grants}
+    assert organisations.SUPPLIER not in granted
+    assert granted == {c.organisation for c in made} - {organisations.SUPPLIER}

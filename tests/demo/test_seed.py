@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from databases import Database
-from sauma.app import open_world
+from sauma.app import open_running, open_world
 from sauma.core.areas import Areas
 from sauma.core.errors import StartRefused
 from sauma.core.parties import KELA
@@ -21,8 +21,8 @@ from sauma.demo import seed
 from sauma.demo.cases import Case, record_id
 from sauma.demo.featured import AINO, CORRECTED, MOVED, OTHER_AINO, PROTECTED, UNKNOWN
 from sauma.demo.finland import batches, households, last_key
-from sauma.demo.keys import client_keys
-from sauma.demo.organisations import clients, county_id, organisations
+from sauma.demo.keys import client_keys, read_key
+from sauma.demo.organisations import KELA_CLIENT, LOGIN, LOGIN_ISSUER, PIRKANMAA, clients, county_id, organisations
 from sauma.exchange.ports import World
 from sauma.settings import Settings
 from sauma.store.enrol import stands
@@ -66,6 +66,19 @@ def silent(_: str) -> None:
     """Nobody watches."""
 
 
+async def test_the_identity_provider_of_the_guide_is_registered_with_its_county(
+    stood_before: list[bool], settings: Settings, database: Database
+) -> None:
+    assert stood_before == [False]
+    key = read_key(settings.home, LOGIN.id)
+    connection = await asyncpg.connect(database.dsn("postgres"))
+    try:
+        rows = await connection.fetch("select organisation, issuer, kid from registry.identity_provider")
+    finally:
+        await connection.close()
+    assert [tuple(row) for row in rows] == [(PIRKANMAA, LOGIN_ISSUER, key.jwk["kid"])]
+
+
 async def test_the_featured_cases_stand_before_the_server_is_up(
     stood_before: list[bool], settings: Settings, database: Database
 ) -> None:
@@ -92,8 +105,8 @@ async def test_featured_cases_seeded_again_have_no_effect(
     stood_before: list[bool], settings: Settings, areas: Areas, database: Database
 ) -> None:
     before = await counted(database)
-    async with open_world(settings) as world:
-        await seed.seed_featured(world, areas)
+    async with open_running(settings) as running:
+        await seed.seed_featured(running, areas)
     assert await counted(database) == before
 
 
@@ -104,19 +117,19 @@ async def test_a_cut_run_goes_on_where_it_stopped_and_nothing_is_there_twice(
     turns: Iterator[bool] = iter([True] * 4)
     marker = (KELA, "persons", record_id(KELA, "persons", case=last_key()))
     migrator = database.dsn("sauma_migrator")
-    async with open_world(settings) as world:
-        assert not await seed.seed_bulk(world, cases, progress=silent, go_on=lambda: next(turns, False))
+    async with open_running(settings) as running:
+        assert not await seed.seed_bulk(running, cases, progress=silent, go_on=lambda: next(turns, False))
         cut = await counted(database)
         assert cut["writes"] - before["writes"] == 4
         assert not await stands(migrator, keys=(), record=marker)
-        assert await seed.seed_bulk(world, cases, progress=silent)
+        assert await seed.seed_bulk(running, cases, progress=silent)
         whole = await counted(database)
         assert await stands(migrator, keys=(), record=marker)
-        assert await seed.seed_bulk(world, cases, progress=silent)
+        assert await seed.seed_bulk(running, cases, progress=silent)
         assert await counted(database) == whole
         made = [
-            *batches("bulk", cases[:-1], world.clock().date()),
-            *batches("closing", _alone(cases[-1]), world.clock().date()),
+            *batches("bulk", cases[:-1], running.world.clock().date()),
+            *batches("closing", _alone(cases[-1]), running.world.clock().date()),
         ]
     assert whole["records"] - before["records"] == sum(len(batch.deposits) for batch in made)
     assert whole["writes"] - before["writes"] == len(made)
@@ -144,10 +157,30 @@ async def test_a_run_whose_idempotency_records_have_expired_still_has_no_effect(
         "delete from ledger.idempotency where key_digest in (select key_digest from ledger.idempotency)"
     )
     await connection.close()
-    async with open_world(settings) as world:
-        await seed.seed_featured(world, areas)
+    async with open_running(settings) as running:
+        await seed.seed_featured(running, areas)
     after = await counted(database)
     assert (after["records"], after["subjects"]) == (before["records"], before["subjects"])
+
+
+async def test_a_suspended_system_stops_the_seed_with_its_fix_and_it_goes_on_once_resumed(
+    stood_before: list[bool], settings: Settings, areas: Areas, database: Database
+) -> None:
+    """What the mandate's version is by then is the register's to say."""
+    before = await counted(database)
+    connection = await asyncpg.connect(database.dsn("postgres"))
+    state = "update registry.client set state = $2 where id = $1"
+    await connection.execute(state, KELA_CLIENT, "suspended")
+    try:
+        async with open_running(settings) as running:
+            with pytest.raises(StartRefused, match=f"{KELA_CLIENT} may not deposit now; fix: "):
+                await seed.seed_featured(running, areas)
+            await connection.execute(state, KELA_CLIENT, "active")
+            await seed.seed_featured(running, areas)
+    finally:
+        await connection.execute(state, KELA_CLIENT, "active")
+        await connection.close()
+    assert (await counted(database))["records"] == before["records"]
 
 
 async def test_the_child_stops_when_nobody_speaks_to_it_any_more(

@@ -277,9 +277,8 @@ def test_from_an_empty_postgresql_to_a_server_that_may_start(bare: embedded.Clus
     looked = sauma("doctor", "--json", **environment_of("sauma", secrets, bare), SAUMA_PORT=str(free_port()))
     states = {check["check"]: check["state"] for check in json.loads(looked.stdout)["checks"]}
     others = {"account": "warn"} if os.geteuid() == 0 else {}
-    assert {check: state for check, state in states.items() if state != "ok"} == {"partitions": "warn"} | others, (
-        looked.stdout
-    )
+    later = {"partitions": "warn", "registrars": "warn"}  # the first start, and two persons, are still to come
+    assert {check: state for check, state in states.items() if state != "ok"} == later | others, looked.stdout
     assert looked.returncode == 0
     words = [path.read_text().strip().rpartition(":")[2] for path in secrets.iterdir() if path.name != "keyring"]
     assert [word for word in words if word in migrated.stderr + looked.stdout + looked.stderr] == []

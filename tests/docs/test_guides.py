@@ -1,9 +1,7 @@
 """The guides do what they say: every block is run as it stands, and prints what the page says it prints."""
 
 import json
-import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,11 +10,13 @@ import httpx
 import pytest
 
 from docs import pages
+from docs.guides import promised, run
 from interop.conftest import JS, node  # noqa: F401  # the fixture
 from sauma.catalogue.loader import load, load_areas
 from sauma.catalogue.problems import load_problem_texts
 from sauma.core.problems import STATUS, Retry
-from sauma.oauth import resource, server
+from sauma.oauth import resource
+from sauma.oauth.issuing import answers
 from sauma.web.edge import API_VERSION
 from sauma.web.problems import TRY_AGAIN
 
@@ -27,20 +27,10 @@ VERSIONING = (DOCS / "versioning.md").read_text(encoding="utf-8")
 DOCUMENT = json.loads((pages.ROOT / "openapi" / "sauma.json").read_text(encoding="utf-8"))
 TEXTS = load_problem_texts()
 AINO, NOBODY = "010594Y9032", "020594X903P"
-_SHOWN = re.compile(r"^```(python|js|text)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 def blocks(language: str) -> list[str]:
     return pages.fenced(FIRST, language)
-
-
-def promised(language: str) -> str:
-    """What the page says its blocks of a language print: each `text` block belongs to the code before it."""
-    said, last = "", ""
-    for kind, body in _SHOWN.findall(FIRST):
-        said += body if kind == "text" and last == language else ""
-        last = kind if kind != "text" else last
-    return said
 
 
 @pytest.fixture
@@ -55,14 +45,6 @@ def folder(live: Any, tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run(command: list[str], folder: Path, live: Any) -> str:
-    """What a program printed, run where the reader would run it."""
-    told = {**os.environ, "PYTHONPATH": str(pages.ROOT / "src"), "SAUMA_PUBLIC_URL": live.url}
-    done = subprocess.run(command, cwd=folder, env=told, capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
 def with_people(live: Any, script: str) -> str:
     """The script as written, but about persons of the test's own."""
     assert AINO in script
@@ -72,14 +54,14 @@ def with_people(live: Any, script: str) -> str:
 def test_the_first_disclosure_works_as_written(live: Any, folder: Path) -> None:
     script = with_people(live, "\n".join(blocks("python")))
     (folder / "first.py").write_text(script, encoding="utf-8")
-    assert run([sys.executable, "first.py"], folder, live) == promised("python")
+    assert run([sys.executable, "first.py"], folder, live) == promised(FIRST, "python")
 
 
 def test_it_works_from_node_as_written(live: Any, folder: Path, node: str) -> None:  # noqa: F811  # the fixture
     (script,) = blocks("js")
     (folder / "first.mjs").write_text(with_people(live, script), encoding="utf-8")
     (folder / "node_modules").symlink_to(JS / "node_modules")
-    assert run([node, "first.mjs"], folder, live) == promised("js")
+    assert run([node, "first.mjs"], folder, live) == promised(FIRST, "js")
 
 
 def test_the_persons_it_names_are_those_of_the_demo() -> None:
@@ -137,17 +119,18 @@ def test_the_codes_it_waits_for_are_those_to_wait_for() -> None:
 
 def test_every_oauth_error_stands_in_the_table_with_where_it_is_said() -> None:
     rows = {row[0].strip("`"): row[1] for row in pages.table(FIRST, "error")}
-    tokens, calls = server.ERROR_TEXTS.keys(), resource.ERROR_TEXTS.keys()
+    tokens, calls = answers.ERROR_TEXTS.keys(), resource.ERROR_TEXTS.keys()
     assert rows == {
         error: ", ".join(place for place, errors in (("token", tokens), ("calls", calls)) if error in errors)
-        for error in {**server.ERROR_TEXTS, **resource.ERROR_TEXTS}
+        for error in {**answers.ERROR_TEXTS, **resource.ERROR_TEXTS}
     }
 
 
 def test_its_numbers_are_those_of_the_code() -> None:
-    from sauma.oauth import claims, grant, proof  # noqa: PLC0415  # only their numbers
+    from sauma.oauth import claims, proof  # noqa: PLC0415  # only their numbers
+    from sauma.oauth.issuing import clients  # noqa: PLC0415  # only its number
 
-    assert f"counts for {grant.ASSERTION_LIFETIME} seconds at most" in FIRST
+    assert f"counts for {clients.ASSERTION_LIFETIME} seconds at most" in FIRST
     assert f"may be {claims.SKEW} seconds ahead; a proof {proof.PROOF_LIFETIME} seconds either way" in FIRST
     assert f"| {claims.TOKEN_LIFETIME} seconds, no refresh token" in FIRST
 

@@ -1,10 +1,7 @@
 """The main job step by step: what is recorded before it is said, what a retry costs, what a page belongs to."""
 
-import asyncio
-import csv
 import datetime as dt
 import json
-import pathlib
 import uuid
 from collections.abc import Awaitable, Callable
 
@@ -15,7 +12,7 @@ from hypothesis import strategies as st
 
 from conformance.between import between
 from conformance.cast import AINO, EINO, P01, SIIRI, TAMPERE, TOLD_OF_AINO, WORKER, Cast, body_of, months, outcomes
-from conformance.registers import MemoryRegister
+from exchange.played import JUSTIFY, RELEASED, Played
 from sauma.core.canonical import digest
 from sauma.core.disclosure import Receipt
 from sauma.core.errors import BadRequest, OutcomeUnknown, Unavailable
@@ -27,16 +24,7 @@ from sauma.exchange.disclose import disclose
 from sauma.exchange.inspect import DisclosureSearch, list_disclosures
 from sauma.exchange.ports import Build
 from sauma.exchange.rows import Missed
-from vault.seals import WatchedCipher
 from worlds import Memory
-
-LETTERS = {
-    line["path"]: line["P01"][0]
-    for line in csv.DictReader(
-        (pathlib.Path(__file__).parents[1] / "vectors" / "field-matrix.csv").read_text(encoding="utf-8").splitlines()
-    )
-}
-
 
 # -- refusals
 
@@ -114,6 +102,7 @@ async def test_a_moved_basis_and_a_lost_read_share_the_three_tries(cast: Cast) -
 
     async def moves() -> None:
         await cast.register.organisation_moves(cast.kela)
+        await cast.new_tokens()
 
     between(cast, gathered=(moves, moves), reading=(lambda: replaced(cast, record, 1),))
     with pytest.raises(Unavailable, match="overloaded"):
@@ -214,53 +203,6 @@ async def test_a_page_is_decided_anew(cast: Cast) -> None:
 
 
 # -- recorded == opened == disclosed, for random questions
-
-FIELDS: dict[str, dict[str, object]] = {
-    "persons": TOLD_OF_AINO | {"contactPhone": "+358401234567", "hetu": AINO.value, "workerUnit": "U"},
-    "households": {"type": "alone", "size": 1, "workerRole": "R"},
-    "applications": {"id": "A-1", "status": "received", "urgencyFlag": True},
-    "decisions": {"id": "D-1", "amount": "412.30", "reasons": "Perustelu", "appeal": False},
-    "calculations": {"basicAmount": "600.00", "result": "-12.00"},
-    "housing-costs": {"actual": "700.00", "accepted": "650.00"},
-    "payments": {"amount": "412.30"},
-    "plans": {"exists": True},
-}
-RELEASED = tuple(
-    path for path, letter in LETTERS.items() if letter in "Ro" and not path.startswith(("legal.", "case."))
-)
-NECESSITY = {c: set(code.fields) for c, code in Memory().world.catalogue.codes["necessity"].items()}
-JUSTIFY = {
-    path: next(c for c, fields in NECESSITY.items() if path in fields) for path in RELEASED if LETTERS[path] == "o"
-}
-
-
-class Played:
-    """One world for all examples: every resource at Kela, some twice, one record naming a protected person."""
-
-    def __init__(self) -> None:
-        self.watch = WatchedCipher()
-        self.memory = Memory(aead=self.watch)
-        self.cast = Cast(self.memory.world, MemoryRegister(self.memory), first=1)
-        asyncio.run(self._play())
-
-    async def _play(self) -> None:
-        cast = self.cast
-        await cast.enrol()
-        await cast.register.agreement_allows(cast.county, per_person_day=10**9)
-        await cast.deposit("persons", {"turvakielto": True}, of=EINO)
-        for resource, fields in FIELDS.items():
-            for others in ((), (EINO,)):
-                await cast.deposit(resource, fields, others=others)
-        await cast.matter()
-
-    def ask(self, **asked: object) -> tuple[dict[str, object], set[tuple[str, int]], set[tuple[str, int]]]:
-        """The body, and (record, field id) as recorded and as opened."""
-        self.watch.opened.clear()
-        body = body_of(asyncio.run(disclose(self.cast.world, self.cast.query(**asked))))
-        row = self.memory.tables.state.ledger[uuid.UUID(str(body["disclosureId"]))]
-        recorded = {(str(m.record), field) for m in row.manifest for field in m.fields}
-        assert len(self.watch.opened) == len(set(self.watch.opened))
-        return body, recorded, {(str(record), field) for record, field in self.watch.opened}
 
 
 @pytest.fixture(scope="module")

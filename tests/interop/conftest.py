@@ -1,32 +1,28 @@
-"""Node, the pinned npm packages, and a small server that mounts the real access decisions over real HTTP."""
+"""Node with the pinned npm packages, and foreign systems in the register of the running server."""
 
-import asyncio
 import json
 import os
 import shutil
-import socket
 import subprocess
-import threading
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
-import uvicorn
+from joserfc import jwt
 from joserfc.jwk import ECKey, OKPKey, RSAKey
-from litestar import Litestar, Request, Response, get, post, put
 
-from sauma.core.evidence import Claim, ClaimKind
-from sauma.exchange.tokens import ClientState, KnownClient, TokenCommit, TokenGranted, TokenRequest, issue
-from sauma.oauth.keys import create_key, key_set, resource_metadata, server_metadata
-from sauma.oauth.resource import Challenge, ProtectedRequest, Trust, authenticate, authorise
-from sauma.oauth.server import AuthorizationServer, Issuer
+from asks import CASEWORK, P01, PIRHA, WORKER, matter_body, query_body, without_nones
+from live import Live
+from sauma.store.enrol import EnrolledClient, EnrolledKey, EnrolledProvider
 
 JS = Path(__file__).parent / "js"
-SCOPES = ("case:read", "matter:write")
+ALGORITHMS = ("ES256", "PS256", "Ed25519")
+NONCE = "-with-nonces"
+STRONG = "http://eidas.europa.eu/LoA/substantial"
 
 
 def missing(reason: str) -> None:
@@ -36,13 +32,23 @@ def missing(reason: str) -> None:
     pytest.skip(reason)
 
 
+def _installed() -> bool:
+    """Whether the packages lie there at the versions package.json pins."""
+    pinned = json.loads((JS / "package.json").read_text(encoding="utf-8"))["dependencies"]
+    found = {name: JS / "node_modules" / name / "package.json" for name in pinned}
+    return all(
+        path.exists() and json.loads(path.read_text(encoding="utf-8"))["version"] == pinned[name]
+        for name, path in found.items()
+    )
+
+
 @pytest.fixture(scope="session")
 def node() -> str:
     """The node binary, with the locked packages of tests/interop/js installed."""
     binary, npm = shutil.which("node"), shutil.which("npm")
     if binary is None or npm is None:
         missing("interop needs node and npm on the PATH")
-    if not (JS / "node_modules" / "oauth4webapi").is_dir():
+    if not _installed():
         done = subprocess.run(
             [str(npm), "ci", "--ignore-scripts"], cwd=JS, capture_output=True, text=True, timeout=120, check=False
         )
@@ -53,7 +59,7 @@ def node() -> str:
 
 @dataclass
 class Steps:
-    """What a foreign client printed: one object per step, by name."""
+    """What a script printed: one object per case, by its name."""
 
     returncode: int
     lines: list[dict[str, Any]]
@@ -62,139 +68,125 @@ class Steps:
         return next(line for line in self.lines if line["step"] == step)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def play(node: str) -> Callable[..., Steps]:
-    """Run a script of tests/interop/js against an issuer; nothing of ours is in its process."""
+    """Run a script of tests/interop/js; nothing of ours is in its process."""
 
     def run(script: str, **asked: Any) -> Steps:
         command = [node, str(JS / script), json.dumps(asked)]
         done = subprocess.run(command, cwd=JS, capture_output=True, text=True, timeout=60, check=False)
+        assert done.stdout, done.stderr
         return Steps(done.returncode, [json.loads(line) for line in done.stdout.splitlines()])
 
     return run
 
 
+def private_key(algorithm: str) -> dict[str, Any]:
+    """A new private JWK with `alg` and, as `kid`, its thumbprint."""
+    key: ECKey | OKPKey | RSAKey
+    if algorithm == "ES256":
+        key = ECKey.generate_key("P-256")
+    elif algorithm == "PS256":
+        key = RSAKey.generate_key(2048)
+    else:
+        key = OKPKey.generate_key("Ed25519")
+    return {**key.as_dict(private=True), "alg": algorithm, "kid": key.thumbprint()}
+
+
+def public_key(private: dict[str, Any]) -> dict[str, Any]:
+    return {name: private[name] for name in sorted(private) if name in {"kty", "crv", "x", "y", "n", "e"}}
+
+
+def enrolled(name: str, private: dict[str, Any]) -> EnrolledKey:
+    jwk = json.dumps(public_key(private), separators=(",", ":")).encode()
+    return EnrolledKey(client=name, kid=private["kid"], algorithm=private["alg"], jwk=jwk)
+
+
 @dataclass
-class AccessServer:
-    """The running server: its URL, the clients it knows with their private keys, and the events it committed."""
+class Foreign:
+    """Systems of Pirkanmaa that others wrote: by algorithm, and whether their policy demands nonces."""
 
-    url: str
-    keys: dict[str, dict[str, Any]]
-    register: "Register"
-    callers: list[Any] = field(default_factory=list)
+    live: Live
+    run: Callable[..., Steps]
 
-
-class Register:
-    """The store's port in memory."""
-
-    def __init__(self, clients: list[KnownClient]) -> None:
-        self.clients = {client.id: client for client in clients}
-        self.claimed, self.events = set[bytes](), list[TokenGranted]()
-
-    async def find_client(self, client_id: str) -> KnownClient | None:
-        return self.clients.get(client_id)
-
-    async def commit_token(self, claims: tuple[Claim, ...], event: TokenGranted) -> TokenCommit:
-        for claim in claims:
-            if claim.digest in self.claimed:
-                return (
-                    TokenCommit.ASSERTION_REPLAYED if claim.kind is ClaimKind.ASSERTION else TokenCommit.PROOF_REPLAYED
-                )
-        self.claimed.update(claim.digest for claim in claims)
-        self.events.append(event)
-        return TokenCommit.FRESH
-
-
-def lines(request: Request[Any, Any, Any], name: bytes) -> tuple[str, ...]:
-    return tuple(value.decode("latin-1") for header, value in request.scope["headers"] if header == name)
-
-
-def application(server: AccessServer) -> Litestar:
-    signing = create_key()
-    authority = AuthorizationServer(
-        Issuer(url=server.url, token_endpoint=f"{server.url}/oauth/token", resource=server.url, key=signing)
-    )
-    metadata_url = f"{server.url}/.well-known/oauth-protected-resource"
-    trust = Trust(issuers={server.url: (signing.public,)}, resource=server.url, metadata_url=metadata_url)
-
-    def judged(request: Request[Any, Any, Any], scope: str, body: dict[str, Any]) -> Response[Any]:
-        protected = ProtectedRequest(
-            method=request.method,
-            raw_path=request.scope["raw_path"].decode("ascii"),
-            query=request.scope["query_string"].decode("ascii"),
-            authorizations=lines(request, b"authorization"),
-            proofs=lines(request, b"dpop"),
-        )
-        verdict = authenticate(protected, trust, now=int(time.time()))
-        if not isinstance(verdict, Challenge):
-            server.callers.append(verdict)
-            verdict = authorise(verdict, trust, scope=scope)
-        if isinstance(verdict, Challenge):
-            return Response(verdict.body, status_code=verdict.status, headers=dict(verdict.headers))
-        return Response(body, status_code=200)
-
-    @get("/.well-known/oauth-authorization-server", sync_to_thread=False)
-    def server_document() -> dict[str, Any]:
-        return msgspec.to_builtins(server_metadata(server.url, scopes=SCOPES))
-
-    @get("/.well-known/oauth-protected-resource", sync_to_thread=False)
-    def resource_document() -> dict[str, Any]:
-        return msgspec.to_builtins(resource_metadata(server.url, scopes=SCOPES))
-
-    @get("/.well-known/jwks.json", sync_to_thread=False)
-    def keys_document() -> dict[str, Any]:
-        return key_set(signing.public)
-
-    @post("/oauth/token")
-    async def token(request: Request[Any, Any, Any]) -> Response[Any]:
-        asked = TokenRequest(
-            content_type=request.headers.get("content-type", ""),
-            body=await request.body(),
-            proofs=lines(request, b"dpop"),
-            authorizations=lines(request, b"authorization"),
-        )
-        token_id = os.urandom(16).hex()
-        decision = await issue(
-            asked, register=server.register, authority=authority, now=int(time.time()), token_id=token_id
-        )
-        return Response(decision.body, status_code=decision.status, headers=dict(decision.headers))
-
-    @put("/v1/matters/{case_reference:str}", sync_to_thread=False)
-    def matter(request: Request[Any, Any, Any]) -> Response[Any]:
-        return judged(request, "matter:write", {"caseReference": request.path_params["case_reference"]})
-
-    @post("/v1/case-queries", sync_to_thread=False)
-    def query(request: Request[Any, Any, Any]) -> Response[Any]:
-        return judged(request, "case:read", {"outcome": "disclosed"})
-
-    return Litestar([server_document, resource_document, keys_document, token, matter, query], openapi_config=None)
+    def play(self, script: str, system: str, **asked: Any) -> Steps:
+        """The script as one of the systems, against the running server."""
+        told = {"issuer": self.live.url, "clientId": system, "key": self.live.keys[system]}
+        return self.run(script, **told | asked)
 
 
 @pytest.fixture(scope="session")
-def access_server() -> Iterator[AccessServer]:
-    """Token endpoint, discovery and two guarded operations on a free loopback port."""
-    keys = {
-        "es256": ECKey.generate_key("P-256", {"kid": "k1", "alg": "ES256"}),
-        "ed25519": OKPKey.generate_key("Ed25519", {"kid": "k1", "alg": "EdDSA"}),
-        "ps256": RSAKey.generate_key(2048, {"kid": "k1", "alg": "PS256"}),
-    }
-    clients = [
-        KnownClient(
-            id=name,
-            organisations=("2816301-8",),
-            keys=(dict(key.as_dict(private=False)),),
-            scopes=frozenset(SCOPES),
-            state=ClientState.ACTIVE,
-            version=1,
-        )
-        for name, key in keys.items()
-    ]
-    listener = socket.create_server(("127.0.0.1", 0))
-    private = {name: dict(key.as_dict(private=True)) for name, key in keys.items()}
-    server = AccessServer(f"http://127.0.0.1:{listener.getsockname()[1]}", private, Register(clients))
-    running = uvicorn.Server(uvicorn.Config(application(server), log_level="error", lifespan="off"))
-    thread = threading.Thread(target=lambda: asyncio.run(running.serve(sockets=[listener])))
-    thread.start()
-    yield server
-    running.should_exit = True
-    thread.join()
+def foreign(live: Live, play: Callable[..., Steps]) -> Foreign:
+    """One system per algorithm without and one with nonces, in the register of the running server."""
+    keys = {f"foreign-{algorithm}{nonce}": private_key(algorithm) for algorithm in ALGORITHMS for nonce in ("", NONCE)}
+    live._enrol(
+        clients=tuple(EnrolledClient(id=name, organisation=PIRHA, scopes=CASEWORK) for name in keys),
+        keys=tuple(enrolled(name, key) for name, key in keys.items()),
+    )
+    live.keys |= keys
+    strict = [name for name in keys if name.endswith(NONCE)]
+    live.sql("update registry.client set nonce_required = true where id = any($1::text[])", strict)
+    return Foreign(live, play)
+
+
+class Login:
+    """The identity provider of Pirkanmaa, as far as we know it: who signs that an officer has logged in."""
+
+    issuer = "https://login.pirha.example"
+
+    def __init__(self) -> None:
+        self.key = private_key("ES256")
+
+    def said(self, audience: str, officer: Mapping[str, str], **members: Any) -> str:
+        """What it says of an officer who logged in a minute ago."""
+        now = int(time.time())
+        times = {"auth_time": now - 60, "iat": now, "exp": now + 60}
+        named = {"sub": officer["id"], **{name: officer[name] for name in ("name", "role", "unit")}}
+        told = {
+            "iss": self.issuer,
+            "aud": audience,
+            "acr": STRONG,
+            "jti": uuid.uuid4().hex,
+            **times,
+            **named,
+            **members,
+        }
+        return jwt.encode({"alg": "ES256", "kid": self.key["kid"]}, told, ECKey.import_key(self.key))
+
+
+@pytest.fixture(scope="session")
+def login(live: Live) -> Login:
+    """The provider, registered with Pirkanmaa."""
+    provider = Login()
+    key = {"kid": provider.key["kid"], "algorithm": "ES256", "jwk": json.dumps(public_key(provider.key)).encode()}
+    live._enrol(providers=(EnrolledProvider(organisation=PIRHA, issuer=provider.issuer, **key),))
+    return provider
+
+
+@dataclass
+class Case:
+    """One client of both, and what a system of Pirkanmaa asks about her."""
+
+    reference: str
+    matter: dict[str, Any]
+    query: dict[str, Any]
+
+    def asked(self) -> dict[str, Any]:
+        return {"caseReference": self.reference, "matter": self.matter, "query": self.query}
+
+    def details(self, **members: Any) -> list[dict[str, Any]]:
+        """The detail a client signs for this case alone."""
+        confined = {"organisation": PIRHA, "purpose": P01, "caseReference": self.reference, "officer": WORKER}
+        return [{"type": "sauma_case_access", **without_nones(confined | members)}]
+
+
+@pytest.fixture
+def new_case(live: Live) -> Callable[[], Case]:
+    """A seeded case, its matter not yet opened."""
+    return lambda: case_of(live)
+
+
+def case_of(live: Live) -> Case:
+    hetu, reference = live.client_of_both(), f"PIRHA-{os.urandom(4).hex()}"
+    query = query_body(hetu, reference, officer=WORKER, fields=["decision.amount", "calculation.result"])
+    return Case(reference, matter_body(hetu, officer=WORKER), query)

@@ -11,14 +11,6 @@ import pytest
 from asks import PIRHA, WORKER, matter_body, now_text
 from live import Live
 from sauma.client.auth import AccessRefusedError
-from systems import System
-
-
-def signed(system: System, method: str, path: str) -> dict[str, str]:
-    """Authorization and a fresh proof of the system's own, for a request sent by hand."""
-    url = f"{system.live.url}{path.partition('?')[0]}"
-    token = system.token()
-    return {"Authorization": f"DPoP {token}", "DPoP": system.auth._proof(method, url, token=token)}
 
 
 def challenged(answer: httpx.Response, error: str) -> None:
@@ -51,7 +43,7 @@ def test_a_proof_is_good_for_one_request(live: Live, method: str, path: str) -> 
         "PUT": {"status": "current", "currentAsOf": now_text()},
         "GET": None,
     }[method]
-    headers = signed(pirha, method, path)
+    headers = pirha.signed(method, path)
     answers = [
         httpx.request(method, live.url + path, json=body, headers={**headers, "Idempotency-Key": uuid.uuid4().hex})
         for _ in range(2)
@@ -63,16 +55,16 @@ def test_a_proof_is_good_for_one_request(live: Live, method: str, path: str) -> 
 def test_a_replayed_write_does_not_excuse_a_replayed_proof(live: Live) -> None:
     pirha, key, path = live.system("pirha"), uuid.uuid4().hex, f"/v1/matters/A-{uuid.uuid4().hex[:6]}"
     body = matter_body(live.person(), officer=WORKER)
-    headers = {**signed(pirha, "PUT", path), "Idempotency-Key": key}
+    headers = {**pirha.signed("PUT", path), "Idempotency-Key": key}
     assert httpx.put(live.url + path, json=body, headers=headers).status_code == 201
     challenged(httpx.put(live.url + path, json=body, headers=headers), "invalid_dpop_proof")
-    fresh = {**signed(pirha, "PUT", path), "Idempotency-Key": key}
+    fresh = {**pirha.signed("PUT", path), "Idempotency-Key": key}
     assert httpx.put(live.url + path, json=body, headers=fresh).headers["idempotent-replayed"] == "true"
 
 
 def wrong_credentials(live: Live) -> dict[str, tuple[dict[str, str], str]]:
     pirha, other = live.system("pirha"), live.system("varha")
-    good, foreign = signed(pirha, "GET", "/v1/disclosures"), signed(other, "GET", "/v1/disclosures")
+    good, foreign = pirha.signed("GET", "/v1/disclosures"), other.signed("GET", "/v1/disclosures")
     token = good["Authorization"].removeprefix("DPoP ")
     head, body, signature = token.split(".")
     claims = json.loads(base64.urlsafe_b64decode(body + "=="))
@@ -84,11 +76,11 @@ def wrong_credentials(live: Live) -> dict[str, tuple[dict[str, str], str]]:
         "another's proof": (good | {"DPoP": foreign["DPoP"]}, "invalid_dpop_proof"),
         "another's token": (good | {"Authorization": foreign["Authorization"]}, "invalid_dpop_proof"),
         "a proof for another path": (
-            good | {"DPoP": signed(pirha, "GET", "/v1/case-queries")["DPoP"]},
+            good | {"DPoP": pirha.signed("GET", "/v1/case-queries")["DPoP"]},
             "invalid_dpop_proof",
         ),
         "a proof for another method": (
-            good | {"DPoP": signed(pirha, "POST", "/v1/disclosures")["DPoP"]},
+            good | {"DPoP": pirha.signed("POST", "/v1/disclosures")["DPoP"]},
             "invalid_dpop_proof",
         ),
         "a proof without the token's hash": (
@@ -125,7 +117,7 @@ def test_credentials_that_do_not_hold(live: Live, what: str) -> None:
 
 
 def test_a_token_in_the_query_is_refused(live: Live) -> None:
-    token = signed(live.system("pirha"), "GET", "/v1/disclosures")["Authorization"].removeprefix("DPoP ")
+    token = live.system("pirha").signed("GET", "/v1/disclosures")["Authorization"].removeprefix("DPoP ")
     answer = httpx.get(f"{live.url}/v1/disclosures?access_token={token}")
     assert answer.status_code == 400
     assert token not in answer.text
@@ -137,9 +129,7 @@ def test_a_suspended_system_is_out_at_its_very_next_call(live: Live) -> None:
     assert system.put(path, body, key=key).status_code == 201
     reference = system.open_matter(hetu)
     assert system.query(hetu, reference).status_code == 200
-    live.sql(
-        "update registry.client set active = false, version = version + 1 where id = $1 returning id", system.client_id
-    )
+    live.sql("update registry.client set state = 'suspended' where id = $1 returning id", system.client_id)
     query = {"purpose": "county-benefit-case", "caseReference": reference, "subject": {"hetu": hetu}, "officer": WORKER}
     before = len(live.entries(system.client_id))
     for method, where, content, keyed in (
@@ -149,7 +139,7 @@ def test_a_suspended_system_is_out_at_its_very_next_call(live: Live) -> None:
         ("GET", "/v1/disclosures", None, {}),
     ):
         challenged(
-            httpx.request(method, live.url + where, json=content, headers=signed(system, method, where) | keyed),
+            httpx.request(method, live.url + where, json=content, headers=system.signed(method, where) | keyed),
             "invalid_token",
         )
     assert len(live.entries(system.client_id)) == before
@@ -158,20 +148,20 @@ def test_a_suspended_system_is_out_at_its_very_next_call(live: Live) -> None:
     assert refused.value.error == "invalid_client"
 
 
-@pytest.mark.parametrize("change", ["active = false, version = version + 1", "active = false", "version = version + 1"])
+@pytest.mark.parametrize("change", ["state = 'suspended'", "state = 'retired'", "version = version + 1"])
 def test_a_token_verified_a_moment_ago_does_not_outlive_its_registration(live: Live, change: str) -> None:
     system, path = live.new_system(PIRHA), "/v1/disclosures"
-    before = signed(system, "GET", path)
+    before = system.signed("GET", path)
     assert httpx.get(live.url + path, headers=before).status_code == 200  # from here the server remembers this token
     live.sql(f"update registry.client set {change} where id = $1 returning id", system.client_id)  # noqa: S608  # of the table above
-    after = signed(system, "GET", path)
+    after = system.signed("GET", path)
     assert (before["Authorization"] == after["Authorization"], before["DPoP"] == after["DPoP"]) == (True, False)
     challenged(httpx.get(live.url + path, headers=after), "invalid_token")
 
 
 def test_a_token_from_before_a_change_of_registration_ends_with_it(live: Live) -> None:
     system = live.new_system(PIRHA)
-    headers = signed(system, "GET", "/v1/disclosures")
+    headers = system.signed("GET", "/v1/disclosures")
     live.sql("update registry.client set version = version + 1 where id = $1 returning id", system.client_id)
     challenged(httpx.get(f"{live.url}/v1/disclosures", headers=headers), "invalid_token")
     assert system.get("/v1/disclosures").status_code == 200  # the client fetches a new token by itself
@@ -182,7 +172,7 @@ def test_a_suspended_organisation_is_out_too(live: Live) -> None:
     reference = system.open_matter(hetu)
     live.sql("update registry.organisation set active = false where id = $1 returning id", system.organisation)
     try:
-        headers = signed(system, "PUT", f"/v1/matters/{reference}") | {"Idempotency-Key": uuid.uuid4().hex}
+        headers = system.signed("PUT", f"/v1/matters/{reference}") | {"Idempotency-Key": uuid.uuid4().hex}
         answer = httpx.put(
             f"{live.url}/v1/matters/{reference}",
             json=matter_body(hetu, officer=WORKER, state="closed"),

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from asks import AUDITOR, PIRHA, WORKER, audit_body, matter_body, now_text, query_body, record_body
+from asks import AUDITOR, PIRHA, VENDOR, WORKER, audit_body, matter_body, now_text, query_body, record_body
 from databases import Database
 from docs import pages
 from live import Live
@@ -191,7 +191,7 @@ MISMATCHES: dict[str, tuple[list[tuple[str, str]], str, dict[str, str]]] = {
         "X-Road-Client",
         {"client": f"FI/GOV/0246246-0/{PIRHA}"},
     ),
-    "a supplier for the organisation": (
+    "a supplier for the organisation, whom the token does not name": (
         changed(X_Road_Client=SUPPLIER, X_Road_Represented_Party=PIRHA),
         "X-Road-Client",
         {"client": SUPPLIER, "representedParty": PIRHA},
@@ -269,6 +269,50 @@ def test_a_member_gets_tokens_of_its_own_organisation_only(carried: Carried) -> 
                 http.get("/v1/disclosures", headers=headers)
             assert (stopped.value.status, stopped.value.error) == (400, "unauthorized_client")
     assert len(carried.live.entries("pirha")) == before
+
+
+# -- a supplier that acts for the organisation
+
+REPRESENTING = {"X-Road-Client": SUPPLIER, "X-Road-Represented-Party": f"GOV/{PIRHA}"}
+# what the security server says of a call with the supplier's token, and the header that does not agree
+SUPPLIED: dict[str, tuple[dict[str, str], str | None]] = {
+    "the supplier, for the organisation": (REPRESENTING, None),
+    "the organisation itself": ({}, None),
+    "the supplier, and nobody said to be represented": ({"X-Road-Client": SUPPLIER}, "X-Road-Client"),
+    "the supplier, for another": (REPRESENTING | {"X-Road-Represented-Party": "0246246-0"}, "X-Road-Represented-Party"),
+    "the supplier, for itself": (REPRESENTING | {"X-Road-Represented-Party": VENDOR}, "X-Road-Represented-Party"),
+    "another member, for the organisation": (REPRESENTING | {"X-Road-Client": KELA_CLIENT}, "X-Road-Client"),
+}
+
+
+@pytest.mark.parametrize("sentence", SUPPLIED)
+def test_a_suppliers_call_is_let_in_for_the_organisation_it_represents(carried: Carried, sentence: str) -> None:
+    said, header = SUPPLIED[sentence]
+    access = Access(
+        issuer=carried.live.url,
+        gateway=carried.xroad.url,
+        client_id="supplier",
+        key=carried.live.keys["supplier"],
+        scopes=("case:read", "matter:write"),
+        organisation=PIRHA,
+    )
+    auth = SaumaAuth(access)
+    with httpx.Client(base_url=carried.xroad.url, auth=auth, timeout=30, event_hooks={"response": [judged]}) as http:
+        token = http.get("/v1/status", headers=SAID | REPRESENTING)  # it comes represented as well
+        assert token.status_code == 200
+        body = query_body(carried.hetu, REFERENCE, officer=OFFICER)
+        answer = http.post("/v1/case-queries", json=body, headers=SAID | said)
+    if header is not None:
+        refused(carried, answer, header)
+        return
+    assert (answer.status_code, answer.json()["outcome"]) == (200, "disclosed"), answer.text
+    expected = {"client": said.get("X-Road-Client", CLIENT), "representedParty": said.get("X-Road-Represented-Party")}
+    assert carried.payload(answer.json()["disclosureId"])["carrier"] == RECORDED | expected
+    (row,) = carried.live.sql(
+        "select organisation, client, supplier from ledger.entry where id = $1",
+        uuid.UUID(answer.json()["disclosureId"]),
+    )
+    assert row == {"organisation": PIRHA, "client": "supplier", "supplier": VENDOR}
 
 
 # -- on every operation

@@ -26,7 +26,12 @@ def token_request(live: Live) -> httpx.Request:
 
 def granted(live: Live) -> Iterator[tuple[str, httpx.Response]]:
     with httpx.Client() as http:
-        yield "issue_token", http.send(token_request(live))
+        issued = http.send(token_request(live))
+        yield "issue_token", issued
+        for name, endpoint in {"introspect_token": "introspect", "revoke_token": "revoke"}.items():
+            for token in (issued.json()["access_token"], "none"):
+                form = {"token": token, **live.system("pirha").auth._authentication()}
+                yield name, http.post(f"{live.url}/oauth/{endpoint}", data=form)
 
 
 def differs(raw: bytes, kind: type[msgspec.Struct]) -> Any:

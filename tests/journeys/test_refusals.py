@@ -96,7 +96,7 @@ RECORDED: dict[str, tuple[str, Ask]] = {
     "a purpose nobody has heard of": ("purpose-unknown", asked(purpose="curiosity")),
     "a purpose that is switched off": ("purpose-not-agreed", asked(purpose="recovery-claim")),
     "parties without an agreement": ("purpose-not-agreed", asked("newcomer")),
-    "a supplier asks in its own name": ("party-not-entitled", asked("vendor")),
+    "one that is party to no purpose asks": ("party-not-entitled", asked("supervisor")),
     "a controller that is no party": ("party-not-entitled", asked(controller=NEWCOMER)),
     "a controller that is nobody": ("party-not-entitled", asked(controller="1234567-1")),
     "a controller that is switched off": (

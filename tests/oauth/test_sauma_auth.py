@@ -5,25 +5,30 @@ import base64
 import json
 from email.utils import formatdate
 from typing import Any
+from urllib.parse import parse_qs
 
 import httpx
+import msgspec
 import pytest
 
 from sauma.client.auth import Access, AccessRefusedError, SaumaAuth
-from sauma.exchange.tokens import TokenRequest
+from sauma.core.authorisation import Action
+from sauma.exchange.tokens import KnownClient, TokenRequest
 from sauma.oauth.resource import Challenge, ProtectedRequest, authenticate
 from sauma.oauth.server import decide_token
 
+COUNTY, OTHER = "2816301-8", "3221308-6"
+
 
 class Server:
-    """The real decisions behind an httpx transport; `now` is its clock, the wanted nonces its policy."""
+    """The real decisions behind an httpx transport; `now` is its clock, `known` the one system it knows."""
 
-    def __init__(self, baseline: Any, **policy: Any) -> None:
+    def __init__(self, baseline: Any, known: KnownClient | None = None) -> None:
         self.baseline, self.now = baseline, baseline.now
-        self.token_nonce, self.resource_nonce = policy.get("token_nonce"), policy.get("resource_nonce")
+        self.known = known or baseline.client()
+        self.trust = msgspec.structs.replace(baseline.trust(), nonces=baseline.nonces)
         self.revoked = set[str]()
-        self.known = policy.get("known") or baseline.client()
-        self.assertions, self.tokens, self.seen = list[str](), list[str](), list[Any]()
+        self.forms, self.tokens, self.seen, self.refused = list[Any](), list[str](), list[Any](), list[str]()
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         answer = self.token(request) if request.url.path == "/oauth/token" else self.resource(request)
@@ -31,10 +36,7 @@ class Server:
         return answer
 
     def token(self, request: httpx.Request) -> httpx.Response:
-        form = dict(pair.split("=", 1) for pair in request.content.decode().split("&"))
-        self.assertions.append(form["client_assertion"])
-        if nonce_of(request) != self.token_nonce:
-            return httpx.Response(400, json={"error": "use_dpop_nonce"}, headers={"DPoP-Nonce": self.token_nonce})
+        self.forms.append({name: values[0] for name, values in parse_qs(request.content.decode()).items()})
         decision = decide_token(
             TokenRequest(
                 content_type=request.headers["Content-Type"],
@@ -48,12 +50,12 @@ class Server:
         )
         if decision.status == 200:
             self.tokens.append(str(decision.body["access_token"]))
-        return httpx.Response(decision.status, json=dict(decision.body))
+        else:
+            self.refused.append(str(decision.body["error"]))
+        headers = [(name, value) for name, value in decision.headers if name != "Content-Type"]
+        return httpx.Response(decision.status, json=dict(decision.body), headers=headers)
 
     def resource(self, request: httpx.Request) -> httpx.Response:
-        if nonce_of(request) != self.resource_nonce:
-            challenge = {"WWW-Authenticate": 'DPoP error="use_dpop_nonce"', "DPoP-Nonce": self.resource_nonce}
-            return httpx.Response(401, headers=challenge)
         verdict = authenticate(
             ProtectedRequest(
                 method=request.method,
@@ -61,20 +63,23 @@ class Server:
                 authorizations=tuple(request.headers.get_list("Authorization")),
                 proofs=tuple(request.headers.get_list("DPoP")),
             ),
-            self.baseline.trust(),
+            self.trust,
             now=self.now,
         )
         if isinstance(verdict, Challenge):
+            self.refused.append(verdict.body["error"])
             return httpx.Response(verdict.status, json=dict(verdict.body), headers=list(verdict.headers))
         if verdict.token_id in self.revoked:
             return httpx.Response(401, headers={"WWW-Authenticate": 'DPoP error="invalid_token"'})
         self.seen.append(verdict)
-        return httpx.Response(200, json={"client": verdict.client_id})
+        fresh = self.baseline.nonces.make(self.trust.resource, now=self.now)
+        headers = {"DPoP-Nonce": fresh} if verdict.nonce_required else {}
+        return httpx.Response(200, json={"client": verdict.client_id}, headers=headers)
 
-
-def nonce_of(request: httpx.Request) -> str | None:
-    payload = request.headers["DPoP"].split(".")[1]
-    return json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))).get("nonce")
+    def signed(self) -> list[Any]:
+        """What stood in each assertion."""
+        parts = [form["client_assertion"].split(".")[1] for form in self.forms]
+        return [json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))) for part in parts]
 
 
 def access(baseline: Any, **changes: Any) -> Access:
@@ -91,9 +96,14 @@ def client(server: Server, auth: SaumaAuth) -> httpx.Client:
     return httpx.Client(transport=httpx.MockTransport(server), auth=auth, base_url=server.baseline.url)
 
 
+def timed(server: Server, *, wrong_by: int = 0, **changes: Any) -> SaumaAuth:
+    """A client whose clock is the server's, or wrong by so many seconds."""
+    return SaumaAuth(access(server.baseline, **changes), clock=lambda: server.now + wrong_by)
+
+
 def test_one_token_serves_many_calls_each_with_its_own_proof(baseline: Any) -> None:
     server = Server(baseline)
-    with client(server, SaumaAuth(access(baseline), clock=lambda: baseline.now)) as http:
+    with client(server, timed(server)) as http:
         statuses = [http.put("/v1/matters/A-1:2~x?a=b", json={}).status_code for _ in range(3)]
     assert (statuses, len(server.tokens)) == ([200, 200, 200], 1)
     assert len({seen.claims[0].digest for seen in server.seen}) == 3
@@ -103,31 +113,51 @@ def test_an_async_client_works_the_same(baseline: Any) -> None:
     server = Server(baseline)
 
     async def call() -> int:
-        auth = SaumaAuth(access(baseline), clock=lambda: baseline.now)
-        async with httpx.AsyncClient(transport=httpx.MockTransport(server), auth=auth) as http:
+        async with httpx.AsyncClient(transport=httpx.MockTransport(server), auth=timed(server)) as http:
             return (await http.get(f"{baseline.url}/v1/disclosures")).status_code
 
     assert asyncio.run(call()) == 200
 
 
-def test_a_nonce_is_answered_with_a_fresh_assertion(baseline: Any) -> None:
-    server = Server(baseline, token_nonce="nonce-a", resource_nonce="nonce-r")
-    with client(server, SaumaAuth(access(baseline), clock=lambda: baseline.now)) as http:
+def test_a_nonce_is_answered_at_both_doors_with_everything_new(baseline: Any) -> None:
+    server = Server(baseline, baseline.client(nonce_required=True))
+    with client(server, timed(server)) as http:
         assert http.get("/v1/disclosures").status_code == 200
-        assert http.get("/v1/disclosures").status_code == 200
-    assert len(server.assertions) == len(set(server.assertions)) == 2
+    assert server.refused == ["use_dpop_nonce", "use_dpop_nonce"]
+    assert len({signed["jti"] for signed in server.signed()}) == len(server.forms) == 2
 
 
+def test_the_nonce_of_a_good_answer_is_kept_for_the_next_call(baseline: Any) -> None:
+    server = Server(baseline, baseline.client(nonce_required=True))
+    with client(server, timed(server)) as http:
+        for _ in range(5):
+            assert http.get("/v1/disclosures").status_code == 200
+            server.now += 50
+    assert server.refused == ["use_dpop_nonce", "use_dpop_nonce"], "one at each door, at first contact only"
+
+
+@pytest.mark.parametrize("nonce_required", [False, True])
 @pytest.mark.parametrize("wrong_by", [-3600, 3600])
-def test_a_wrong_clock_is_corrected_from_the_date_header(baseline: Any, wrong_by: int) -> None:
-    server = Server(baseline)
-    with client(server, SaumaAuth(access(baseline), clock=lambda: baseline.now + wrong_by)) as http:
+def test_a_wrong_clock_is_corrected_from_the_date_header(baseline: Any, wrong_by: int, nonce_required: bool) -> None:  # noqa: FBT001  # a policy of the table
+    server = Server(baseline, baseline.client(nonce_required=nonce_required))
+    with client(server, timed(server, wrong_by=wrong_by)) as http:
         assert http.get("/v1/disclosures").status_code == 200
+        assert http.get("/v1/disclosures").status_code == 200
+    assert server.refused == ["invalid_client", *["use_dpop_nonce"] * 2 * nonce_required]
+
+
+def test_a_clock_that_breaks_on_the_way_is_corrected_at_a_call(baseline: Any) -> None:
+    server, wrong = Server(baseline), [0]
+    with client(server, SaumaAuth(access(baseline), clock=lambda: server.now + wrong[0])) as http:
+        assert http.get("/v1/disclosures").status_code == 200
+        wrong[0] = -200
+        assert http.get("/v1/disclosures").status_code == 200
+    assert server.refused == ["invalid_dpop_proof"]
 
 
 def test_a_token_near_its_end_is_renewed_and_a_refused_one_replaced_once(baseline: Any) -> None:
     server = Server(baseline)
-    with client(server, SaumaAuth(access(baseline), clock=lambda: server.now)) as http:
+    with client(server, timed(server)) as http:
         http.get("/v1/disclosures")
         server.now += 280
         assert http.get("/v1/disclosures").status_code == 200
@@ -139,30 +169,113 @@ def test_a_token_near_its_end_is_renewed_and_a_refused_one_replaced_once(baselin
     assert len(server.tokens) == 4
 
 
-def test_the_officer_and_the_organisation_reach_the_token(baseline: Any) -> None:
-    server = Server(baseline, known=baseline.client(organisations=("2816301-8", "0246246-0")))
-    wanted = access(baseline, organisation="0246246-0", officer=baseline.person)
-    with client(server, SaumaAuth(wanted, clock=lambda: baseline.now)) as http:
+def test_what_a_token_is_confined_to_is_signed_for_and_nowhere_else(baseline: Any) -> None:
+    server = Server(baseline)
+    wanted = {
+        "organisation": COUNTY,
+        "purpose": "county-benefit-case",
+        "case_reference": "PIRHA-2026-000123",
+        "fields": ("decision.amount",),
+        "actions": ("disclose",),
+        "officer": baseline.person,
+    }
+    with client(server, timed(server, **wanted)) as http:
+        assert http.get("/v1/disclosures").status_code == 200
+    (form,), (signed,), (seen,) = server.forms, server.signed(), server.seen
+    assert "authorization_details" not in form
+    assert signed["authorization_details"] == [
+        {
+            "type": "sauma_case_access",
+            "organisation": COUNTY,
+            "purpose": "county-benefit-case",
+            "caseReference": "PIRHA-2026-000123",
+            "fields": ["decision.amount"],
+            "actions": ["disclose"],
+            "officer": baseline.person,
+        }
+    ]
+    assert (seen.organisation, seen.officer.id, seen.access.purpose) == (COUNTY, "v-17", "county-benefit-case")
+    assert seen.access.case_reference == "PIRHA-2026-000123"
+    assert (seen.access.fields, seen.access.actions) == ({"decision.amount"}, {Action.DISCLOSE})
+
+
+def test_a_token_confined_to_nothing_signs_for_nothing(baseline: Any) -> None:
+    server = Server(baseline)
+    with client(server, timed(server)) as http:
         http.get("/v1/disclosures")
-    assert (server.seen[0].organisation, server.seen[0].officer.id) == ("0246246-0", "v-17")
+    assert "authorization_details" not in server.signed()[0]
+
+
+def test_an_officer_who_logged_in_is_exchanged_anew_for_each_token(baseline: Any) -> None:
+    server, logins = Server(baseline, baseline.client(nonce_required=True)), list[str]()
+
+    def logged_in() -> str:
+        times = {"iat": server.now, "exp": server.now + 60, "auth_time": server.now - 60}
+        logins.append(baseline.login(members={**times, "jti": f"login-number-{len(logins):08}"}))
+        return logins[-1]
+
+    with client(server, timed(server, officer_token=logged_in)) as http:
+        assert http.get("/v1/disclosures").status_code == 200
+        server.now += 280
+        assert http.get("/v1/disclosures").status_code == 200
+    assert (len(logins), len(server.tokens)) == (2, 2), "a challenge uses no login up"
+    assert {seen.authentication.provider for seen in server.seen} == {baseline.idp}
+    assert {seen.officer.id for seen in server.seen} == {baseline.person["id"]}
+
+
+def test_each_organisation_has_its_token_and_all_share_what_was_learned(baseline: Any) -> None:
+    mandates = tuple(baseline.mandate(organisation=one, supplier="9136515-1") for one in (COUNTY, OTHER))
+    known = baseline.client(organisation="9136515-1", mandates=mandates, nonce_required=True)
+    server = Server(baseline, known)
+    first = timed(server, wrong_by=3600, organisation=COUNTY)
+    second = first.within(access(baseline, organisation=OTHER))
+    for auth in (first, second, first, second):
+        with client(server, auth) as http:
+            assert http.get("/v1/disclosures").status_code == 200
+    assert [seen.organisation for seen in server.seen] == [COUNTY, OTHER, COUNTY, OTHER]
+    assert {seen.supplier for seen in server.seen} == {"9136515-1"}
+    assert len(server.tokens) == 2
+    assert server.refused == ["invalid_client", "use_dpop_nonce", "use_dpop_nonce"], "learned once, for both"
+
+
+class Wire(httpx.BaseTransport):
+    """Reads a body as a network does, once, as it goes out."""
+
+    def __init__(self, server: Server) -> None:
+        self.server, self.bodies = server, list[bytes]()
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        assert isinstance(request.stream, httpx.SyncByteStream)
+        self.bodies.append(b"".join(request.stream))
+        return self.server(httpx.Request(request.method, request.url, headers=request.headers, content=self.bodies[-1]))
+
+
+def test_a_body_is_sent_again_whole_after_a_challenge(baseline: Any) -> None:
+    server = Server(baseline, baseline.client(nonce_required=True))
+    wire = Wire(server)
+    with httpx.Client(transport=wire, auth=timed(server), base_url=baseline.url) as http:
+        assert http.post("/v1/case-queries", content=iter([b"{", b"}"])).status_code == 200
+    assert wire.bodies[-2:] == [b"{}", b"{}"]
 
 
 def test_a_refused_token_is_an_exception_with_the_code_and_no_key_in_sight(baseline: Any) -> None:
     server = Server(baseline)
     wanted = access(baseline, scopes=("ledger:read",))
-    with client(server, SaumaAuth(wanted, clock=lambda: baseline.now)) as http, pytest.raises(AccessRefusedError) as no:
+    with (
+        client(server, timed(server, scopes=("ledger:read",))) as http,
+        pytest.raises(AccessRefusedError) as no,
+    ):
         http.get("/v1/disclosures")
-    assert (no.value.status, no.value.error, len(server.assertions)) == (400, "invalid_scope", 1)
+    assert (no.value.status, no.value.error, len(server.forms)) == (400, "invalid_scope", 1)
     assert str(wanted.key["d"]) not in repr(wanted)
 
 
 @pytest.mark.parametrize("algorithm", ["ES256", "Ed25519", "PS256"])
 def test_each_kind_of_client_key_works(baseline: Any, algorithm: str) -> None:
     key = baseline.algorithm_keys[algorithm]
-    known = baseline.client(keys=({**key.as_dict(private=False), "kid": "k1", "alg": algorithm},))
-    server = Server(baseline, known=known)
+    server = Server(baseline, baseline.client(keys=(baseline.registered(key, alg=algorithm),)))
     registered = {**key.as_dict(private=True), "kid": "k1", "alg": algorithm, "use": "sig"}
-    with client(server, SaumaAuth(access(baseline, key=registered), clock=lambda: baseline.now)) as http:
+    with client(server, timed(server, key=registered)) as http:
         assert http.get("/v1/disclosures").status_code == 200
 
 
@@ -178,7 +291,7 @@ def test_behind_a_gateway_the_issuer_is_what_is_signed_for(baseline: Any, in_fro
             httpx.Request(request.method, f"{baseline.url}{path}", headers=request.headers, content=request.content)
         )
 
-    auth = SaumaAuth(access(baseline, gateway=gateway), clock=lambda: baseline.now)
+    auth = timed(server, gateway=gateway)
     with httpx.Client(transport=httpx.MockTransport(rewritten), auth=auth) as http:
         assert http.get(f"{gateway}/v1/disclosures", headers={"X-Road-Client": "FI/GOV/1"}).status_code == 200
     assert called == [(f"{gateway}/oauth/token", "FI/GOV/1"), (f"{gateway}/v1/disclosures", "FI/GOV/1")]

@@ -120,7 +120,7 @@ def test_secrets_are_readable_by_their_owner_only(cluster: embedded.Cluster) -> 
     for name in ("passwords.json", "postgres.log", "start.lock"):
         assert stat.S_IMODE((cluster.home / name).stat().st_mode) == 0o600, name
     assert stat.S_IMODE(cluster.home.stat().st_mode) & 0o027 == 0
-    assert len(set(cluster.passwords.values())) == 5
+    assert len(set(cluster.passwords.values())) == 7
     assert not any(password in repr(cluster) for password in cluster.passwords.values())
 
 

@@ -145,21 +145,31 @@ def test_only_a_configured_peer_carries(sentence: str) -> None:
 
 
 WORKER = Officer(kind=OfficerKind.PERSON, id="w-1", name="A", role="r", unit="u")
-STRANGE: dict[str, tuple[dict[str, str], str | None]] = {
-    "the member is the organisation": ({}, None),
-    "it represents itself": ({"party": "3221308-6"}, None),
-    "another member": ({"member": "0246246-0"}, C),
-    "a supplier for the organisation, which no token names yet": ({"member": "9136515-1", "party": "3221308-6"}, C),
-    "the organisation for another": ({"party": "0246246-0"}, P),
-    "nobody": ({"member": ""}, C),
-    "a header that could not be read": ({"fault": U}, U),
+ORGANISATION, SUPPLIER = "3221308-6", "9136515-1"
+# what the carrier says, the supplier the token names, and the header that does not agree
+STRANGE: dict[str, tuple[dict[str, str], str | None, str | None]] = {
+    "the member is the organisation": ({}, None, None),
+    "it represents itself": ({"party": ORGANISATION}, None, None),
+    "another member": ({"member": "0246246-0"}, None, C),
+    "a supplier for the organisation": ({"member": SUPPLIER, "party": ORGANISATION}, SUPPLIER, None),
+    "a supplier that says for nobody": ({"member": SUPPLIER}, SUPPLIER, C),
+    "a supplier for another": ({"member": SUPPLIER, "party": "0246246-0"}, SUPPLIER, P),
+    "a supplier for itself": ({"member": SUPPLIER, "party": SUPPLIER}, SUPPLIER, P),
+    "a supplier whom the token does not name": ({"member": SUPPLIER, "party": ORGANISATION}, None, C),
+    "a supplier other than the token's": ({"member": "0246246-0", "party": ORGANISATION}, SUPPLIER, C),
+    "the organisation, with its supplier's token": ({"party": ORGANISATION}, SUPPLIER, None),
+    "the organisation for another": ({"party": "0246246-0"}, None, P),
+    "nobody": ({"member": ""}, None, C),
+    "nobody for the organisation": ({"member": "", "party": ORGANISATION}, None, C),
+    "a header that could not be read": ({"fault": U}, SUPPLIER, U),
 }
 
 
 @pytest.mark.parametrize("sentence", STRANGE)
 def test_who_it_speaks_for(sentence: str) -> None:
-    changes, header = STRANGE[sentence]
-    assert Carrier(**{"client": "x", "member": "3221308-6", "id": "1", **changes}).stranger_to("3221308-6") == header
+    changes, supplier, header = STRANGE[sentence]
+    carrier = Carrier(**{"client": "x", "member": ORGANISATION, "id": "1", **changes})
+    assert carrier.stranger_to(ORGANISATION, supplier) == header
 
 
 ODD: dict[str, tuple[dict[str, str], Officer | None, tuple[str, ...], str | None]] = {

@@ -15,6 +15,7 @@ from litestar import Litestar, get, post
 from litestar.params import FromPath, FromQuery, JSONBody
 from litestar.testing import TestClient
 
+from sauma.core.authorisation import Action
 from sauma.core.errors import BadRequest
 from sauma.core.people import SubjectRef
 from sauma.core.problems import STATUS
@@ -381,12 +382,20 @@ def test_paths(path: bytes, code: str | None) -> None:
     assert told == (code and (code, ()))
 
 
+DEPOSIT = {"scope": "record:write", "action": Action.DEPOSIT}
+
+
 @post("/silent", dto=StrictBody, return_dto=None)
 async def silent(data: JSONBody[Posted]) -> None:
     """A route that says nothing."""
 
 
-@get("/both", opt={"scope": "case:read", "open": True})
+@get("/half", opt={"scope": "case:read"})
+async def half() -> None:
+    """A route that says a scope, and no action."""
+
+
+@get("/both", opt={"scope": "case:read", "action": Action.DISCLOSE, "open": True})
 async def both() -> None:
     """A route that says two things."""
 
@@ -402,13 +411,13 @@ async def opened(limit: FromQuery[int] = 0) -> int:
     return limit
 
 
-@post("/scoped/{record_id:uuid}", dto=StrictBody, return_dto=None, opt={"scope": "record:write"})
+@post("/scoped/{record_id:uuid}", dto=StrictBody, return_dto=None, opt=DEPOSIT)
 async def scoped(data: JSONBody[Posted], record_id: FromPath[uuid.UUID]) -> str:
     """A route that states its scope."""
     return data.name
 
 
-@post("/deposits", dto=StrictBody, return_dto=None, opt={"scope": "record:write", "body_limit": DEPOSITS_LIMIT})
+@post("/deposits", dto=StrictBody, return_dto=None, opt=DEPOSIT | {"body_limit": DEPOSITS_LIMIT})
 async def deposits(data: JSONBody[Posted]) -> str:
     """A route that states a larger body."""
     return data.name
@@ -421,7 +430,7 @@ def plain(_request: object, error: BadRequest) -> object:
 
 
 APP = Litestar(
-    [silent, both, closed, opened, scoped, deposits],
+    [silent, half, both, closed, opened, scoped, deposits],
     guards=[default_deny],
     exception_handlers={BadRequest: plain},
     logging_config=None,
@@ -430,6 +439,7 @@ ID = "018bcfe5-6800-7fff-bfff-ffffffffffff"
 BIG = b'{"fields":"' + b"x" * BODY_LIMIT + b'"}'
 CALLS: dict[str, tuple[str, str, dict[str, object], int, str]] = {
     "silence is refused": ("POST", "/silent", {"json": {}}, 403, "scope-missing"),
+    "a scope without an action is refused": ("GET", "/half", {}, 403, "scope-missing"),
     "two statements are refused": ("GET", "/both", {}, 403, "scope-missing"),
     "open: False is refused": ("GET", "/closed", {}, 403, "scope-missing"),
     "open": ("GET", "/open", {}, 200, "0"),

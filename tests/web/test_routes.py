@@ -9,10 +9,11 @@ from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 from litestar.testing import TestClient
 
+from sauma.core.authorisation import Action
 from sauma.core.errors import BadRequest
 from sauma.web.context import guard
 from sauma.web.edge import ROUTES
-from sauma.web.gate import get, stated_scope
+from sauma.web.gate import get, stated_access, stated_scope
 
 RESOURCES = (
     "persons",
@@ -43,6 +44,8 @@ OPERATIONS: dict[tuple[str, str], str | None] = {
     ("GET", "/v1/purposes/{purpose_id}"): None,
     ("GET", "/v1/problems/{code}"): None,
     ("POST", "/oauth/token"): None,
+    ("POST", "/oauth/introspect"): None,
+    ("POST", "/oauth/revoke"): None,
     # with a token
     ("PUT", "/v1/matters/{case_reference}"): "matter:write",
     ("POST", "/v1/deposits"): "record:write",
@@ -77,6 +80,40 @@ def operations() -> dict[tuple[str, str], HTTPRouteHandler]:
 
 def test_the_routes_are_the_contracts_and_no_others() -> None:
     assert {operation: stated_scope(route.opt) for operation, route in operations().items()} == OPERATIONS | PAGES
+
+
+ACTIONS: dict[tuple[str, str], Action] = {
+    ("PUT", "/v1/matters/{case_reference}"): Action.MATTER,
+    ("POST", "/v1/deposits"): Action.DEPOSIT,
+    ("POST", "/v1/identifier-changes"): Action.DEPOSIT,
+    ("PUT", "/v1/publication-states/{resource}"): Action.DEPOSIT,
+    ("POST", "/v1/case-queries"): Action.DISCLOSE,
+    ("GET", "/v1/disclosures"): Action.INSPECT,
+    ("GET", "/v1/disclosures/{disclosure_id}"): Action.INSPECT,
+    ("POST", "/v1/disclosures/{disclosure_id}/erasures"): Action.ERASE,
+    ("POST", "/v1/prior-informations"): Action.INFORM,
+    ("POST", "/v1/audit-sessions"): Action.AUDIT,
+    ("GET", "/v1/ledger/entries/{entry_id}"): Action.AUDIT,
+    **{("PUT", f"/v1/{name}/{{record_id}}"): Action.DEPOSIT for name in RESOURCES},
+    **{("GET", f"/v1/{name}/{{record_id}}"): Action.INSPECT for name in RESOURCES},
+    **{("POST", f"/v1/{name}/{{record_id}}/annulment"): Action.DEPOSIT for name in RESOURCES},
+}
+"""What a token whose details name actions must name to be let in."""
+
+
+def test_every_operation_with_a_token_states_its_action() -> None:
+    stated = {operation: stated_access(route.opt) for operation, route in operations().items()}
+    assert {operation: said.action for operation, said in stated.items() if said} == ACTIONS
+
+
+def test_what_only_an_issuer_does_says_so() -> None:
+    said = {operation for operation, route in operations().items() if route.opt.get("issuer") is True}
+    assert said == {
+        ("POST", "/oauth/token"),
+        ("POST", "/oauth/introspect"),
+        ("POST", "/oauth/revoke"),
+        ("GET", "/.well-known/oauth-authorization-server"),
+    }
 
 
 def test_only_the_pages_say_that_they_are_pages() -> None:
@@ -139,7 +176,19 @@ def test_every_route_is_guarded_by_the_one_guard_and_without_a_copy() -> None:
 
 
 @pytest.mark.parametrize(
-    "opt", [{}, {"scope": ""}, {"open": False}, {"open": True, "scope": "case:read"}, {"scope": ["case:read"]}]
+    "opt",
+    [
+        {},
+        {"scope": "", "action": Action.DISCLOSE},
+        {"scope": "case:read"},
+        {"action": Action.DISCLOSE},
+        {"scope": "case:read", "action": "disclose"},
+        {"open": False},
+        {"open": True, "scope": "case:read", "action": Action.DISCLOSE},
+        {"open": True, "scope": "case:read"},
+        {"open": True, "action": Action.DISCLOSE},
+        {"scope": ["case:read"], "action": Action.DISCLOSE},
+    ],
 )
 def test_a_route_that_states_nothing_clear_serves_nobody(opt: dict[str, object]) -> None:
     @get("/silent", opt=opt)

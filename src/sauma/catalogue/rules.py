@@ -8,6 +8,7 @@ import itertools
 import re
 from collections.abc import Iterator, Mapping
 
+from sauma.core.parties import Assurance
 from sauma.core.paths import FIELD_PATHS
 from sauma.core.purposes import BasisKind, Cell, Code, Mode, Precondition, Provision, Purpose, Text
 
@@ -31,6 +32,9 @@ BASIS_NEEDS: dict[BasisKind, Precondition] = {
 }
 """The evidence without which a basis does not exist, whatever else a purpose asks for."""
 
+LOGGED_IN = frozenset({BasisKind.VITAL_INTEREST, BasisKind.SUBJECT_RIGHT})
+"""Where it must be sure who the officer was. Sauma policy, no provision."""
+
 
 def purpose_faults(purpose: Purpose, codes: Codes) -> Faults:
     """Everything wrong with one purpose against the code lists; nothing when it is lawful data."""
@@ -40,6 +44,7 @@ def purpose_faults(purpose: Purpose, codes: Codes) -> Faults:
     yield from _references(purpose, codes)
     yield from _fields(purpose, codes)
     yield from _flows(purpose)
+    yield from _assurance(purpose)
     yield from _provisions(purpose.provisions)
     yield from _window(purpose)
 
@@ -98,6 +103,15 @@ def _fields(purpose: Purpose, codes: Codes) -> Faults:
         if path not in purpose.cells:
             yield f"qualifiers.{path}", "qualifies a field that is never disclosed"
         yield from text_faults(f"qualifiers.{path}", text)
+
+
+def _assurance(purpose: Purpose) -> Faults:
+    if purpose.officer_assurance is Assurance.PROCESS:
+        yield "officerAssurance", "asserted or authenticated"
+    logged_in = purpose.officer_assurance is Assurance.AUTHENTICATED
+    for flow in purpose.flows:
+        if flow.basis in LOGGED_IN and not logged_in:
+            yield "officerAssurance", f"the basis {flow.basis.value} wants authenticated (Sauma policy)"
 
 
 def _flows(purpose: Purpose) -> Faults:

@@ -8,6 +8,8 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
+from sauma.cli.clients import Quiet, add_clients
+
 VERSION = "0.1.0"
 
 _EPILOG = """\
@@ -25,7 +27,7 @@ Settings are SAUMA_ environment variables; a wrong one is named with its fix.
 
 def parser() -> argparse.ArgumentParser:
     """Every command and option."""
-    top = argparse.ArgumentParser(
+    top = Quiet(
         prog="sauma",
         description="Consent-aware, provable exchange of the least client case data.",
         epilog=_EPILOG,
@@ -51,12 +53,34 @@ def parser() -> argparse.ArgumentParser:
     doctor.add_argument("--json", action="store_true", help="answer as JSON")
     keyring = command("keyring", _keyring, "make a key ring, mode 0600, where there is no file yet")
     keyring.add_argument("file", help="where; SAUMA_KEYRING then names it")
+    _add_keys(command("keys", _keys, "the keys that sign tokens: list, prepare, rotate, remove"))
+    add_clients(command("clients", _clients, "who may call, and for whom: add, approve, suspend, keys, delegate …"))
     command("clean", _clean, "stop PostgreSQL and remove everything Sauma made")
     contract = command("contract", _contract, "the generated API description: write it, or check that it is current")
     contract.add_argument("action", choices=("write", "check"))
     version = command("version", _version, "say which version this is")
     version.add_argument("--json", action="store_true", help="answer as JSON")
     return top
+
+
+def _add_keys(keys: argparse.ArgumentParser) -> None:
+    """`sauma keys issuer …`: a key waits as next, signs as active and is believed as retired."""
+    kinds = keys.add_subparsers(metavar="kind", dest="kind", required=True)
+    issuer = kinds.add_parser("issuer", help="those of the token issuer", description="The keys that sign tokens.")
+    acts = issuer.add_subparsers(metavar="act", dest="act", required=True)
+    about = {
+        "list": "every key, with its state",
+        "prepare": "make the next key and publish it",
+        "rotate": "sign with the next key from now on; the one before is believed until its tokens have ended",
+        "remove": "take a key away, and with it every token it signed: within seconds, on every worker",
+    }
+    for act, text in about.items():
+        made = acts.add_parser(act, help=text, description=text)
+        made.add_argument("--json", action="store_true", help="answer as JSON")
+        if act == "rotate":
+            made.add_argument("--now", action="store_true", help="do not wait until every reader can know the next key")
+        if act == "remove":
+            made.add_argument("kid", help="its kid, as list shows it")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -140,6 +164,22 @@ def _keyring(chosen: argparse.Namespace) -> int:
     from sauma.cli import keyring  # noqa: PLC0415  # see the module's first lines
 
     return keyring.make(chosen.file)
+
+
+def _keys(chosen: argparse.Namespace) -> int:
+    from sauma.cli import keys  # noqa: PLC0415  # see the module's first lines
+
+    if chosen.act == "rotate":
+        return keys.rotate(at_once=chosen.now, json=chosen.json)
+    if chosen.act == "remove":
+        return keys.remove(chosen.kid, json=chosen.json)
+    return keys.prepare(json=chosen.json) if chosen.act == "prepare" else keys.list_keys(json=chosen.json)
+
+
+def _clients(chosen: argparse.Namespace) -> int:
+    from sauma.cli import registering  # noqa: PLC0415  # see the module's first lines
+
+    return registering.clients(chosen)
 
 
 def _contract(chosen: argparse.Namespace) -> int:

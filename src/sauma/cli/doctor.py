@@ -28,6 +28,7 @@ _OF_DATABASE = (
     "connections",
     "clock",
     "server role",
+    "registrars",
     "triggers",
     "owner",
     "partitions",

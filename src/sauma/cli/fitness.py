@@ -36,7 +36,8 @@ def refuse_unfit(settings: Settings) -> None:
         StartRefused: the first thing that is wrong.
     """
     dsn, checks = settings.database_url or "", ring_checks(app.open_keyring(settings))
-    app.issuer_key(settings)  # made here, by one process, where there is none
+    app.trusted_issuers(settings)
+    app.issuer_keys(settings)  # made here, by one process, where there is none
 
     async def look() -> tuple[Finding, ...]:
         found = await examine(dsn, demand=demand(settings), clock=app.now)

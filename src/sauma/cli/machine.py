@@ -6,6 +6,7 @@ import shutil
 import stat
 import sys
 import zoneinfo
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,8 +15,8 @@ import httpx
 from sauma import app
 from sauma.catalogue.loader import load, load_areas
 from sauma.cli import listening
-from sauma.core.errors import CatalogueError, SaumaError, StartRefused
-from sauma.oauth.keys import load_key
+from sauma.core.errors import CatalogueError, StartRefused
+from sauma.oauth.keys.issuer import load_ring
 from sauma.settings import EX_CONFIG, Environment, Settings
 from sauma.store.examination import Finding, State
 from sauma.vault.keyring import load_keyring
@@ -39,7 +40,7 @@ def look_at_machine(settings: Settings) -> Iterator[Finding]:
     yield of_room(shutil.disk_usage(_nearest(settings.home)).free)
     yield _open_files()
     yield tried("key ring", lambda: _key_ring(settings))
-    yield tried("issuer key", lambda: _issuer_key(settings))
+    yield tried("issuer keys", lambda: _issuer_keys(settings))
     yield _public_url(settings)
     yield tried("address", lambda: _address(settings))
 
@@ -110,7 +111,7 @@ def _home(settings: Settings) -> Finding:
 
 def _private_files(settings: Settings) -> Finding:
     """Everything below home that holds a key or a password."""
-    named = (app.keyring_place(settings), app.issuer_key_place(settings), settings.home / "passwords.json")
+    named = (app.keyring_place(settings), app.issuer_keys_place(settings), settings.home / "passwords.json")
     try:
         demo = tuple((settings.home / "demo-clients").glob("*.json"))
         present = [path for path in (*named, *demo) if path.is_file()]
@@ -147,16 +148,12 @@ def _key_ring(settings: Settings) -> str:
     return f"sound, {len(load_keyring(place).keys)} keys"
 
 
-def _issuer_key(settings: Settings) -> str:
-    place = app.issuer_key_place(settings)
+def _issuer_keys(settings: Settings) -> str:
+    place = app.issuer_keys_place(settings)
     if not place.exists():
         return _MADE_AT_START
-    try:
-        load_key(place)
-    except SaumaError as fault:
-        line = f"SAUMA_HOME: issuer.jwk: {fault}; fix: correct it, or remove it and a new one is made"
-        raise StartRefused(line, exit_code=EX_CONFIG) from None
-    return "a private key that signs"
+    states = Counter(key.state.value for key in load_ring(place).keys)
+    return "sound, " + ", ".join(f"{count} {state}" for state, count in states.items())
 
 
 def _public_url(settings: Settings) -> Finding:

@@ -3,9 +3,10 @@
     auth = SaumaAuth(Access(issuer="https://…", client_id="…", key=jwk, scopes=("case:read",)))
     httpx.Client(auth=auth).post("https://…/v1/case-queries", json=…)
 
-A nonce challenge is answered once with a fresh assertion and proof; a wrong own clock is corrected from the server's
-Date header; a refused token is replaced once. Behind X-Road, or another gateway that rewrites host and path, `gateway`
-is what is called and `issuer` what is signed for.
+One auth keeps one token. What the token is confined to (RFC 9396) and who stands behind it are said inside the signed
+assertion. A nonce challenge is answered once with a fresh assertion and proof, and a nonce on any answer is kept for
+the next call; a wrong own clock is corrected once from the server's Date header; a refused token is replaced once.
+Behind X-Road, or another gateway that rewrites host and path, `gateway` is called and `issuer` signed for.
 """
 
 import hashlib
@@ -25,6 +26,8 @@ from joserfc.jwk import ECKey, OKPKey, RSAKey
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 DETAILS_TYPE = "sauma_case_access"
 ASSERTION_LIFETIME = 60
+_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
+_JWT = "urn:ietf:params:oauth:token-type:jwt"
 _ALGORITHMS = {"EC": "ES256", "OKP": "Ed25519", "RSA": "PS256"}
 _TOLERATED_SKEW = 5
 _RENEW_BEFORE = 30
@@ -44,10 +47,14 @@ class AccessRefusedError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Access:
-    """What a system asks a token for: `key` is its registered private JWK, `officer` the caseworker behind it.
+    """What a system asks a token for; `key` is its registered private JWK.
 
-    `gateway` is the address called instead of the issuer, with the path in front of the API's own. Behind X-Road it is
-    the own security server and the service: `https://own-security-server/r1/FI/GOV/0246246-0/sauma/api`.
+    `organisation`, `purpose`, `case_reference`, `fields` and `actions` confine the token, each only where stated; a
+    supplier always states the `organisation` it acts for. `officer` is the caseworker behind the calls, as the system
+    says; `officer_token` gives instead, anew for each token, a short JWT by the organisation's identity provider for a
+    caseworker who has logged in (RFC 8693). `gateway` is the address called instead of the issuer, with the path in
+    front of the API's own. Behind X-Road it is the own security server and the service:
+    `https://own-security-server/r1/FI/GOV/0246246-0/sauma/api`.
     """
 
     issuer: str
@@ -55,60 +62,107 @@ class Access:
     key: Mapping[str, str] = field(repr=False)
     scopes: tuple[str, ...]
     organisation: str | None = None
+    purpose: str | None = None
+    case_reference: str | None = None
+    fields: tuple[str, ...] | None = None
+    actions: tuple[str, ...] | None = None
     officer: Mapping[str, str] | None = field(default=None, repr=False)
+    officer_token: Callable[[], str] | None = field(default=None, repr=False)
     gateway: str | None = None
+
+    def details(self) -> list[dict[str, object]]:
+        """The `authorization_details` to sign, empty where the token is confined to nothing (RFC 9396)."""
+        stated = {
+            "organisation": self.organisation,
+            "purpose": self.purpose,
+            "caseReference": self.case_reference,
+            "fields": self.fields,
+            "actions": self.actions,
+            "officer": self.officer,
+        }
+        members: dict[str, object] = {name: value for name, value in stated.items() if value is not None}
+        return [{"type": DETAILS_TYPE} | members] if members else []
+
+
+class _Standing:
+    """What all tokens of one registered system share: its keys, its clock's error and the nonces it was given."""
+
+    def __init__(self, key: Mapping[str, str]) -> None:
+        self.key = _import_key(key)
+        self.proof_key = ECKey.generate_key("P-256")
+        self.skew = 0.0
+        self.nonces: dict[str, str] = {}
 
 
 class SaumaAuth(httpx.Auth):
-    """httpx authentication that keeps one token and one proof key for as long as the process lives.
+    """httpx authentication that keeps one token for one `Access`; `within` makes another for a narrower one.
 
     Raises:
         AccessRefusedError: out of a request, when no token is given.
     """
 
+    requires_request_body = True  # it is sent again after a challenge
     requires_response_body = True
 
-    def __init__(self, access: Access, *, clock: Callable[[], float] = time.time) -> None:  # noqa: TID251  # see above
+    def __init__(
+        self,
+        access: Access,
+        *,
+        clock: Callable[[], float] = time.time,  # noqa: TID251  # an outside system's process, see above
+        standing: _Standing | None = None,
+    ) -> None:
         self._access = access
         self._clock = clock
-        self._skew = 0.0
-        self._key = _import_key(access.key)
-        self._proof_key = ECKey.generate_key("P-256")
+        self._shared = standing or _Standing(access.key)
+        self._proof_key = self._shared.proof_key
         self._token: str | None = None
         self._token_ends = 0.0
-        self._nonces: dict[str, str] = {}
+
+    def within(self, access: Access) -> "SaumaAuth":
+        """The same system with a token of its own for another `Access`; keys, clock and nonces are shared."""
+        return SaumaAuth(access, clock=self._clock, standing=self._shared)
 
     def auth_flow(self, request: httpx.Request) -> _Flow:
-        """Authenticate the request; at most one more try when the server says what was wrong."""
-        for tries_left in (1, 0):
+        """Authenticate the request; another try for each thing the server says was wrong, once for each."""
+        learned: set[str | None] = {None}
+        while True:
             if self._token is None or self._now() > self._token_ends - _RENEW_BEFORE:
                 yield from self._fetch_token(request)
             token = str(self._token)
             request.headers["Authorization"] = f"DPoP {token}"
             request.headers["DPoP"] = self._proof(request.method, self._signed_url(request.url), token=token)
-            response = yield request
-            if not (self._learned(response, door="resource") and tries_left):
+            lesson = self._lesson((yield request), door="resource")
+            if lesson in learned:
                 return
+            learned.add(lesson)
 
     def _fetch_token(self, before: httpx.Request) -> _Flow:
         """A token for the request that waits for it, by the same way: X-Road wants to know the client every time."""
         access = self._access
         url = f"{(access.gateway or access.issuer).rstrip('/')}/oauth/token"
         same = {name: before.headers[name] for name in _OF_EVERY_MESSAGE if name in before.headers}
-        for tries_left in (1, 0):
+        grant = {"grant_type": "client_credentials"}
+        if access.officer_token is not None:
+            subject = {"subject_token": access.officer_token(), "subject_token_type": _JWT}
+            grant = {"grant_type": _EXCHANGE, **subject}
+        learned: set[str | None] = {None}  # what can teach nothing more
+        while True:
+            form = {**grant, **self._authentication(), "scope": " ".join(access.scopes)}
             proof = self._proof("POST", f"{access.issuer.rstrip('/')}/oauth/token")
-            response = yield httpx.Request("POST", url, data=self._form(), headers={**same, "DPoP": proof})
-            learned = self._learned(response, door="token")
+            response = yield httpx.Request("POST", url, data=form, headers={**same, "DPoP": proof})
+            lesson = self._lesson(response, door="token")
             if response.status_code == httpx.codes.OK:
                 body = response.json()
                 self._token, self._token_ends = body["access_token"], self._now() + body["expires_in"]
                 return
-            if not (learned and tries_left):
+            if lesson in learned:
                 raise AccessRefusedError(response.status_code, _error(response))
+            learned.add(lesson)
 
-    def _form(self) -> dict[str, str]:
-        access, now = self._access, int(self._now())
-        assertion = {
+    def _authentication(self) -> dict[str, str]:
+        """A fresh assertion (RFC 7523) bound to the proof key, with what the token is to be confined to inside it."""
+        access, key, now = self._access, self._shared.key, int(self._now())
+        assertion: dict[str, object] = {
             "iss": access.client_id,
             "sub": access.client_id,
             "aud": access.issuer,
@@ -117,40 +171,34 @@ class SaumaAuth(httpx.Auth):
             "jti": secrets.token_urlsafe(24),
             "cnf": {"jkt": self._proof_key.thumbprint()},
         }
-        form = {
-            "grant_type": "client_credentials",
-            "client_assertion_type": ASSERTION_TYPE,
-            "scope": " ".join(access.scopes),
-        }
-        if access.organisation is not None or access.officer is not None:
-            detail = {"type": DETAILS_TYPE, "organisation": access.organisation, "officer": access.officer}
-            details = [{name: value for name, value in detail.items() if value is not None}]
+        if details := access.details():
             assertion["authorization_details"] = details
-            form["authorization_details"] = json.dumps(details)
-        kid = self._key.kid or self._key.thumbprint()
-        form["client_assertion"] = _sign({"typ": "JWT", "kid": kid}, assertion, self._key)
-        return form
+        signed = _sign({"typ": "JWT", "kid": key.kid or key.thumbprint()}, assertion, key)
+        return {"client_assertion_type": ASSERTION_TYPE, "client_assertion": signed}
 
     def _proof(self, method: str, url: str, *, token: str | None = None) -> str:
         members = {"htm": method, "htu": url, "iat": int(self._now()), "jti": secrets.token_urlsafe(24)}
         if token is not None:
             members["ath"] = _base64url(hashlib.sha256(token.encode()).digest())
-        nonce = self._nonces.get("token" if token is None else "resource")
+        nonce = self._shared.nonces.get("token" if token is None else "resource")
         if nonce is not None:
             members["nonce"] = nonce
         return _sign({"typ": "dpop+jwt", "jwk": self._proof_key.as_dict(private=False)}, members, self._proof_key)
 
-    def _learned(self, response: httpx.Response, *, door: str) -> bool:
-        """Take in nonce and time; whether a second try can do better."""
+    def _lesson(self, response: httpx.Response, *, door: str) -> str | None:
+        """Take in nonce and time; what a further try can do better, None where it can do nothing."""
         nonce = response.headers.get("DPoP-Nonce")
         if nonce is not None:
-            self._nonces[door] = nonce
+            self._shared.nonces[door] = nonce
         if response.status_code not in {httpx.codes.BAD_REQUEST, httpx.codes.UNAUTHORIZED}:
-            return False
+            return None
         error = _error(response)
+        if error == "use_dpop_nonce":
+            return "nonce" if nonce is not None else None
         if error == "invalid_token":
             self._token = None
-        return error in {"use_dpop_nonce", "invalid_token"} or self._corrected_clock(response)
+            return "token"
+        return "clock" if self._corrected_clock(response) else None
 
     def _corrected_clock(self, response: httpx.Response) -> bool:
         stated = response.headers.get("Date")
@@ -162,11 +210,11 @@ class SaumaAuth(httpx.Auth):
             return False
         if abs(ahead) <= _TOLERATED_SKEW:
             return False
-        self._skew += ahead
+        self._shared.skew += ahead
         return True
 
     def _now(self) -> float:
-        return self._clock() + self._skew
+        return self._clock() + self._shared.skew
 
     def _signed_url(self, url: httpx.URL) -> str:
         path = url.raw_path.partition(b"?")[0].decode("ascii")

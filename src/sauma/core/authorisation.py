@@ -2,7 +2,7 @@
 
 import enum
 
-import msgspec
+from sauma.core.people import Confidential
 
 
 class Action(enum.Enum):
@@ -17,7 +17,7 @@ class Action(enum.Enum):
     AUDIT = "audit"
 
 
-class CaseAccess(msgspec.Struct, frozen=True, kw_only=True):
+class CaseAccess(Confidential, frozen=True, kw_only=True):
     """The purpose, case, fields and actions a token holds for; None confines nothing."""
 
     purpose: str | None = None
@@ -29,7 +29,9 @@ class CaseAccess(msgspec.Struct, frozen=True, kw_only=True):
         """Whether calls of that kind are within the token."""
         return self.actions is None or action in self.actions
 
-    def stray(self, *, purpose: str | None, case_reference: str | None, fields: tuple[str, ...] = ()) -> tuple[str, ...]:
+    def stray(
+        self, *, purpose: str | None, case_reference: str | None, fields: tuple[str, ...] = ()
+    ) -> tuple[str, ...]:
         """JSON pointers of what lies outside the token; a call that names no purpose or case is not confined by it."""
         pointers: list[str] = []
         if purpose is not None and self.purpose not in {None, purpose}:

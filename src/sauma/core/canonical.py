@@ -61,29 +61,40 @@ def _check(value: object) -> None:
         case list() | tuple():
             _check_each(value)
         case dict():
-            for key in value:
-                _check_key(key)
+            _check_keys(value)
             _check_each(value.values())
         case _:
             message = f"{type(value).__name__} has no canonical bytes"
             raise TypeError(message)
 
 
+def _all_ascii(texts: Iterable[object]) -> bool:
+    """Whether all of them are ASCII texts: nothing is then to be said of any, at once instead of one by one."""
+    try:
+        return "".join(texts).isascii()  # type: ignore[arg-type]  # what is no text is what TypeError says
+    except TypeError:
+        return False
+
+
 def _check_each(members: Iterable[object]) -> None:
     """Most are short ASCII texts and small integers, of which there is nothing to say."""
+    if _all_ascii(members):
+        return
     for member in members:
         plain = member.isascii() if type(member) is str else type(member) is int and -_LARGEST <= member <= _LARGEST
         if not plain:
             _check(member)
 
 
-def _check_key(key: object) -> None:
-    if not isinstance(key, str):
-        message = f"{type(key).__name__} is no key of an object"
-        raise TypeError(message)
-    if not key.isascii():
-        message = "a key of canonical bytes is ASCII"
-        raise ValueError(message)
+def _check_keys(keys: Iterable[object]) -> None:
+    if _all_ascii(keys):
+        return
+    for key in keys:
+        if not isinstance(key, str):
+            message = f"{type(key).__name__} is no key of an object"
+            raise TypeError(message)
+    message = "a key of canonical bytes is ASCII"
+    raise ValueError(message)
 
 
 def digest(content: bytes) -> bytes:

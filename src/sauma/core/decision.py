@@ -5,6 +5,7 @@
  1. an officer stands behind the call                                         AsTL 9 §
  2. the purpose exists, is switched on and is built                           deny by default
  3. the parties may exchange under it, in this direction, in the officer's role  ToTuL 18 a-18 h §, AsTL 9 §
+    and the officer has logged in, where the purpose wants that               Sauma policy (RFC 9470)
  4. discloser and receiver have agreed, and the agreement stands today        TiHL 22 §
  5. a provision of the purpose is in force today                              AsTL 10.3 §
  6. the caller's own matter is open and concerns this person                  ToTuL 18 a.1 §, TiHL 22.2 §
@@ -22,7 +23,6 @@ only with the receipt of that append.
 """
 
 import datetime as dt
-import enum
 import uuid
 from collections.abc import Callable
 
@@ -41,10 +41,11 @@ from sauma.core.matters import (
     RecordKey,
     SubjectFacts,
 )
-from sauma.core.parties import Caller, Officer, OfficerKind, OrganisationKind
+from sauma.core.parties import Assurance, Caller, Officer, OfficerKind, OrganisationKind
 from sauma.core.people import Confidential
+from sauma.core.problems import DISCLOSER_SIDE, Reason
 from sauma.core.purposes import (
-    RESOURCE_OF,
+    ALREADY_HELD,
     SHARED,
     Catalogue,
     Cell,
@@ -53,63 +54,29 @@ from sauma.core.purposes import (
     Precondition,
     Provision,
     Purpose,
+    Withheld,
     cells_of,
     column_of,
+    not_asked,
+    resources_of,
 )
 from sauma.core.resources import REGISTRY
 
-ALREADY_HELD = "person.hetu"
 PROTECTED_PATHS = frozenset({"person.homeMunicipality", "contact.phone", "contact.address"})
 PULLS_BUILT = frozenset({"county-benefit-case", "kela-case-request"})
 SERVER_SET = ("legal.", "case.")
-_CLASSED = {name: tuple((s, s.sensitivity.value) for s in r.specs) for name, r in REGISTRY.items()}
+_CLASSED = {
+    name: tuple((s, s.sensitivity.value, s.path, s.path.startswith(SHARED)) for s in r.specs)
+    for name, r in REGISTRY.items()
+}
 HEADERS = 51  # gathered whatever the page's size: one more than the largest page, those that stay hidden counted
 
 
-class Reason(enum.Enum):
-    """Why not, in the words of the closed code list; `DISCLOSER_SIDE` says which of them stay in the ledger."""
-
-    PURPOSE_UNKNOWN = "purpose-unknown"
-    PURPOSE_NOT_AGREED = "purpose-not-agreed"
-    BASIS_NOT_IN_FORCE = "basis-not-in-force"
-    PARTY_NOT_ENTITLED = "party-not-entitled"
-    DIRECTION_NOT_ALLOWED = "direction-not-allowed"
-    MATTER_MISSING = "matter-missing"
-    MATTER_CLOSED = "matter-closed"
-    MATTER_FOREIGN = "matter-foreign"
-    SUBJECT_MISMATCH = "subject-mismatch"
-    PRIOR_INFORMATION_MISSING = "prior-information-missing"
-    CONSENT_REQUIRED = "consent-required"
-    FIELD_NOT_PERMITTED = "field-not-permitted"
-    NECESSITY_MISSING = "necessity-missing"
-    WINDOW_EXCEEDED = "window-exceeded"
-    FREQUENCY_EXCEEDED = "frequency-exceeded"
-    OFFICER_MISSING = "officer-missing"
-    OFFICER_ROLE = "officer-role"
-    NOT_CONTROLLER = "not-controller"
-    SCOPE_MISSING = "scope-missing"
-    AUDIT_SESSION_MISSING = "audit-session-missing"
-    CARRIER_MISMATCH = "carrier-mismatch"
-    SUBJECT_UNKNOWN = "subject-unknown"
-    COUNTY_NOT_COMPETENT = "county-not-competent"
-    PROHIBITED = "prohibited"
-    RESTRICTED_PROCESSING = "restricted-processing"
-    PROTECTED_PERSON = "protected-person"
-
-
-DISCLOSER_SIDE = frozenset(
-    {
-        Reason.SUBJECT_UNKNOWN,
-        Reason.COUNTY_NOT_COMPETENT,
-        Reason.PROHIBITED,
-        Reason.RESTRICTED_PROCESSING,
-        Reason.PROTECTED_PERSON,
-    }
-)
-
-
 class Ask(Confidential, frozen=True, kw_only=True):
-    """What the caller asks for: a purpose and a case, never a law."""
+    """What the caller asks for: a purpose and a case, never a law.
+
+    `vouched`: the officer has just logged in strongly, as `core.parties` says it.
+    """
 
     caller: Caller
     purpose: str
@@ -122,6 +89,7 @@ class Ask(Confidential, frozen=True, kw_only=True):
     necessity: dict[str, str]
     limit: int
     after: RecordKey | None
+    vouched: bool = False
 
 
 class PermittedRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -129,13 +97,6 @@ class PermittedRecord(msgspec.Struct, frozen=True, kw_only=True):
 
     header: RecordHeader
     fields: dict[str, tuple[FieldSpec, ...]]
-
-
-class Withheld(msgspec.Struct, frozen=True, kw_only=True):
-    """A field the purpose knows that does not leave this time, and why."""
-
-    field: str
-    reason: str
 
 
 class Permit(msgspec.Struct, frozen=True, kw_only=True):
@@ -210,17 +171,24 @@ def wanted_resources(ask: Ask, catalogue: Catalogue) -> tuple[str, ...]:
     purpose = catalogue.purposes.get(ask.purpose)
     if purpose is None:
         return ()
-    asked = ask.fields or column_of(purpose).released
-    return tuple(
-        sorted({RESOURCE_OF[p] for p in asked if p != ALREADY_HELD and p in purpose.cells and p in RESOURCE_OF})
-    )
+    asked, column = _asked(ask, purpose), column_of(purpose)
+    return column.resources if asked is column.released else resources_of(p for p in asked if p in purpose.cells)
 
 
 def wanted_fields(ask: Ask, purpose: Purpose, flow: Flow) -> dict[str, Cell]:
-    """The cells of this direction that the caller asks for and a record can hold; absent `fields` means every R."""
+    """The cells of this direction that the caller asks for and a record can hold."""
+    asked, column = _asked(ask, purpose), column_of(purpose)
+    if asked is column.released and not flow.only:
+        return column.wanted
     cells = cells_of(purpose, flow)
-    asked = column_of(purpose).released if ask.fields is None else ask.fields
     return {path: cells[path] for path in asked if path in cells}
+
+
+def _asked(ask: Ask, purpose: Purpose) -> tuple[str, ...]:
+    """The fields asked for, every R where none are named; what the token is not for is never among them (RFC 9396)."""
+    asked = column_of(purpose).released if ask.fields is None else ask.fields
+    confined = ask.caller.access.fields
+    return asked if confined is None else tuple(path for path in asked if path in confined)
 
 
 def _flow(purpose: Purpose, facts: Facts) -> Flow | Reason:
@@ -247,6 +215,11 @@ def _officer(case: _Case) -> Reason | None:
     if officer.kind is OfficerKind.PROCESS:
         return None if case.purpose.unattended else Reason.OFFICER_ROLE
     return None if officer.role in case.purpose.receiver_roles else Reason.OFFICER_ROLE
+
+
+def _assurance(case: _Case) -> Reason | None:
+    wanted = case.purpose.officer_assurance is Assurance.AUTHENTICATED
+    return Reason.OFFICER_ASSURANCE if wanted and not case.ask.vouched else None
 
 
 def _agreement(case: _Case) -> Reason | None:
@@ -331,6 +304,7 @@ def _prohibitions(case: _Case) -> Reason | None:
 
 CONDITIONS: tuple[Callable[[_Case], Reason | None], ...] = (
     _officer,  # 3: the role
+    _assurance,  # 3: logged in
     _agreement,  # 4
     _provision,  # 5
     _matter,  # 6
@@ -349,7 +323,8 @@ def _permit(case: _Case, provisions: tuple[Provision, ...]) -> Permit | Refusal:
     blocked = {p.record for p in facts.prohibitions if p.record and case.flow.basis in BLOCKED_BY[p.kind]}
     oldest = _oldest(case).isoformat()[:7]
     held = [h for h in facts.headers if h.id not in blocked and (h.month is None or h.month >= oldest)]
-    wanted = {p: c for p, c in wanted_fields(ask, case.purpose, case.flow).items() if p != ALREADY_HELD}
+    wanted, column = wanted_fields(ask, case.purpose, case.flow), column_of(case.purpose)
+    wanted = column.sent if wanted is column.wanted else {p: c for p, c in wanted.items() if p != ALREADY_HELD}
     records = [r for r in (_record(h, wanted, ask.form) for h in held) if r is not None]
     if not records or facts.subject is None:
         reason = Reason.PROTECTED_PERSON if any(h.protected for h in held) else Reason.SUBJECT_UNKNOWN
@@ -375,23 +350,24 @@ def _permit(case: _Case, provisions: tuple[Provision, ...]) -> Permit | Refusal:
 def _record(header: RecordHeader, wanted: dict[str, Cell], form: Form) -> PermittedRecord | None:
     """The fields of one record that may leave, protection masked; None when there are none."""
     masked = PROTECTED_PATHS if header.protected else frozenset[str]()
-    shown = [(s, name) for s, name in _CLASSED[header.resource] if s.path in wanted and s.path not in masked]
-    if all(spec.path.startswith(SHARED) for spec, _ in shown):
+    shown = [row for row in _CLASSED[header.resource] if row[2] in wanted and row[2] not in masked]
+    if all(row[3] for row in shown):
         return None
-    fields: dict[str, tuple[FieldSpec, ...]] = {}
+    fields: dict[str, list[FieldSpec]] = {}
     if form is Form.VALUES:
-        for spec, name in shown:
-            fields[name] = (*fields.get(name, ()), spec)
-    return PermittedRecord(header=header, fields=fields)
+        for spec, name, _, _ in shown:
+            fields.setdefault(name, []).append(spec)
+    return PermittedRecord(header=header, fields={name: tuple(specs) for name, specs in fields.items()})
 
 
 def _withheld(case: _Case, wanted: dict[str, Cell], held: list[RecordHeader]) -> tuple[Withheld, ...]:
-    cells = cells_of(case.purpose, case.flow)
-    kept = [(path, cell) for path, cell in cells.items() if cell is not Cell.RELEASED and path not in wanted]
-    rows = [Withheld(field=p, reason="consent-required" if c is Cell.CONSENT else "not-requested") for p, c in kept]
+    column = column_of(case.purpose)
+    rows = column.withheld
+    if wanted is not column.sent:
+        cells = cells_of(case.purpose, case.flow)
+        rows = tuple(not_asked(p, c) for p, c in cells.items() if c is not Cell.RELEASED and p not in wanted)
     masked = {s.path for h in held if h.protected for s in REGISTRY[h.resource].specs} & PROTECTED_PATHS
-    rows += [Withheld(field=path, reason="protected") for path in wanted if path in masked]
-    return tuple(rows)
+    return (*rows, *(Withheld(field=path, reason="protected") for path in wanted if path in masked))
 
 
 def _months_back(first: dt.date, months: int) -> dt.date:

@@ -7,13 +7,13 @@ import uuid
 
 import msgspec
 
-from sauma.core.canonical import canonical_bytes, digest
+from sauma.core.canonical import digest
 
 LEAF_VERSION = 1
 LEAF_LIMIT = 1024
 MANIFEST_LIMIT = 65_536
-TAGS_IN_LEAF = 4
-TAGS_BESIDE_CONSENT = 2
+TAGS_IN_LEAF = 3
+TAGS_BESIDE_CONSENT = 1
 
 
 def base64url(value: bytes) -> str:
@@ -36,7 +36,7 @@ class ClaimKind(enum.Enum):
     PROOF = "proof"
     ASSERTION = "assertion"
     SUBJECT_TOKEN = "subject-token"  # noqa: S105  # a kind of claim, no secret
-    TOKEN = "token"  # noqa: S105  # the same
+    TOKEN = "token"  # noqa: S105  # a kind of claim
     REVOKED = "revoked"
 
 
@@ -86,7 +86,8 @@ class LedgerEvent(msgspec.Struct, frozen=True, kw_only=True):
     """One event before it is written (AsTL 10.3, 39 §): who, on whom, for what, on which provision, with which result.
 
     Tags are keyed and monthly; `officer`, `case` and `subjects` name nobody in clear. `request` is salted with the
-    payload's salt, because a body holds an identity code that could otherwise be found by trial.
+    payload's salt, because a body holds an identity code that could otherwise be found by trial. `supplier` is the
+    business id of whoever acted for the organisation, `assurance` how sure the entry is of the officer.
     """
 
     id: uuid.UUID
@@ -94,6 +95,7 @@ class LedgerEvent(msgspec.Struct, frozen=True, kw_only=True):
     kind: EventKind
     organisation: str | None
     client: str | None
+    supplier: str | None = None
     counterparty: str | None = None
     purpose: str | None = None
     provisions: tuple[str, ...] = ()
@@ -102,6 +104,7 @@ class LedgerEvent(msgspec.Struct, frozen=True, kw_only=True):
     reason: str | None = None
     subjects: tuple[bytes, ...] = ()
     officer: bytes | None = None
+    assurance: str | None = None
     case: bytes | None = None
     manifest: tuple[ManifestRow, ...] = ()
     payload: bytes | None = None
@@ -127,6 +130,7 @@ class Leaf(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     previous: str
     organisation: str | None = None
     client: str | None = None
+    supplier: str | None = None
     counterparty: str | None = None
     purpose: str | None = None
     provisions: tuple[str, ...] = ()
@@ -136,6 +140,7 @@ class Leaf(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     subjects: tuple[str, ...] = ()
     side: str | None = None
     officer: str | None = None
+    assurance: str | None = None
     case: str | None = None
     manifest: str | None = None
     payload: str | None = None
@@ -162,9 +167,10 @@ def manifest_bytes(rows: tuple[ManifestRow, ...]) -> bytes:
     Raises:
         ValueError: the manifest is larger than the limit.
     """
-    body = canonical_bytes(
-        [[r.resource, str(r.record), r.revision, r.sensitivity, list(r.fields), base64url(r.digest)] for r in rows]
-    )
+    lines: list[tuple[str, uuid.UUID, int, str, tuple[int, ...], str]] = [
+        (r.resource, r.record, r.revision, r.sensitivity, r.fields, base64url(r.digest)) for r in rows
+    ]
+    body = msgspec.json.encode(lines)  # canonical as it is: arrays of texts and small integers
     if len(body) > MANIFEST_LIMIT:
         message = "manifest larger than its limit"
         raise ValueError(message)
@@ -174,7 +180,7 @@ def manifest_bytes(rows: tuple[ManifestRow, ...]) -> bytes:
 def leaf_bytes(event: LedgerEvent, position: Position, manifest: bytes, side: bytes) -> bytes:
     """The leaf: canonical JSON of at most 1 KiB with no personal data in clear.
 
-    More than four persons stand in the side tags, which the leaf commits to.
+    More than three persons stand in the side tags, which the leaf commits to.
 
     Raises:
         ValueError: the leaf is larger than the limit.
@@ -190,6 +196,7 @@ def leaf_bytes(event: LedgerEvent, position: Position, manifest: bytes, side: by
         previous=base64url(position.previous),
         organisation=event.organisation,
         client=event.client,
+        supplier=event.supplier,
         counterparty=event.counterparty,
         purpose=event.purpose,
         provisions=event.provisions,
@@ -199,6 +206,7 @@ def leaf_bytes(event: LedgerEvent, position: Position, manifest: bytes, side: by
         subjects=() if many else tuple(base64url(t) for t in event.subjects),
         side=base64url(digest(side)) if many else None,
         officer=_text(event.officer),
+        assurance=event.assurance,
         case=_text(event.case),
         manifest=base64url(digest(manifest)) if event.manifest else None,
         payload=_text(event.payload),

@@ -13,6 +13,8 @@ class Sensitivity(enum.Enum):
     RESTRICTED = "restricted"
     PROTECTION = "protection"
 
+    __hash__ = object.__hash__  # as equality, by identity: the Enum's own hashes its name anew in Python each time
+
 
 class Padding(enum.Enum):
     """How a value is padded before sealing so that its length tells nothing."""

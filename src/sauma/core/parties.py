@@ -1,5 +1,6 @@
 """Who takes part: organisations, their systems (clients) and the caseworkers (officers) behind a call."""
 
+import datetime as dt
 import enum
 
 import msgspec
@@ -71,7 +72,7 @@ class Assurance(enum.Enum):
     AUTHENTICATED = "authenticated"
 
 
-class Authentication(msgspec.Struct, frozen=True, kw_only=True):
+class Authentication(Confidential, frozen=True, kw_only=True):
     """How the organisation's own identity provider authenticated the officer (RFC 8693, OpenID Connect `acr`).
 
     `at` is Unix seconds; `provider` the issuer identifier the organisation registered.
@@ -98,14 +99,17 @@ class Carrier(Confidential, frozen=True, kw_only=True):
     party: str | None = None
     fault: str | None = None
 
-    def stranger_to(self, organisation: str) -> str | None:
-        """The header that does not speak for the organisation a token is of, None when all do."""
+    def stranger_to(self, organisation: str, supplier: str | None) -> str | None:
+        """The header that does not speak for the organisation a token is of, None when all do.
+
+        The member is the organisation itself, or the supplier of the token (`act`) that says it represents it.
+        """
         if self.fault is not None:
             return self.fault
         if self.party is not None and self.party != organisation:
             return "X-Road-Represented-Party"
-        # the one place where a supplier that acts for the organisation (RFC 8693 section 4.1 `act`) will be let in
-        return None if self.member == organisation else "X-Road-Client"
+        represented = supplier is not None and self.party == organisation and self.member == supplier
+        return None if represented or self.member == organisation else "X-Road-Client"
 
     def at_odds_with(self, officer: Officer | None, references: tuple[str, ...]) -> str | None:
         """The header that names another officer, or another case, than the request; None when there is none."""
@@ -157,3 +161,19 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
             return Assurance.PROCESS
         authenticated = self.authentication is not None and officer == self.officer
         return Assurance.AUTHENTICATED if authenticated else Assurance.ASSERTED
+
+
+CONTEXTS = ("http://eidas.europa.eu/LoA/high", "http://eidas.europa.eu/LoA/substantial")
+"""How the officer must have logged in where a purpose wants a login: eIDAS levels ((EU) 2015/1502). Sauma policy."""
+FRESH_SECONDS = 3600
+"""How long ago that may be. Sauma policy too."""
+_SKEW_SECONDS = 60
+
+
+def vouched(caller: Caller, officer: Officer | None, *, now: dt.datetime) -> bool:
+    """Whether the officer logged in strongly at the organisation's identity provider, within the hour (RFC 9470)."""
+    said = caller.authentication
+    if said is None or caller.assurance_of(officer) is not Assurance.AUTHENTICATED:
+        return False
+    age = now.timestamp() - said.at
+    return said.context_class in CONTEXTS and -_SKEW_SECONDS <= age <= FRESH_SECONDS

@@ -61,6 +61,8 @@ class IdentifierKind(enum.Enum):
     HETU = "hetu"
     PERSON_OID = "personOid"
 
+    __hash__ = object.__hash__  # as equality, by identity: the Enum's own hashes its name anew in Python each time
+
 
 class PersonIdentifier(Confidential, frozen=True, kw_only=True):
     """A checked code that names a person, in the one form it is indexed by."""

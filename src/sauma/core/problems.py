@@ -1,4 +1,4 @@
-"""The closed list of problem codes with their HTTP status, and their texts (served at `/v1/problems/{code}`)."""
+"""The closed list of problem codes with their HTTP status and texts (served at `/v1/problems/{code}`), and why not."""
 
 import enum
 from types import MappingProxyType
@@ -38,6 +38,49 @@ STATUS: MappingProxyType[str, int] = MappingProxyType(
     {code: status for status, codes in _CODES_BY_STATUS.items() for code in codes.split()}
 )
 """HTTP status of every problem code; nothing else is ever a code."""
+
+
+class Reason(enum.Enum):
+    """Why not, in the words of the closed code list; `DISCLOSER_SIDE` says which of them stay in the ledger."""
+
+    PURPOSE_UNKNOWN = "purpose-unknown"
+    PURPOSE_NOT_AGREED = "purpose-not-agreed"
+    BASIS_NOT_IN_FORCE = "basis-not-in-force"
+    PARTY_NOT_ENTITLED = "party-not-entitled"
+    DIRECTION_NOT_ALLOWED = "direction-not-allowed"
+    MATTER_MISSING = "matter-missing"
+    MATTER_CLOSED = "matter-closed"
+    MATTER_FOREIGN = "matter-foreign"
+    SUBJECT_MISMATCH = "subject-mismatch"
+    PRIOR_INFORMATION_MISSING = "prior-information-missing"
+    CONSENT_REQUIRED = "consent-required"
+    FIELD_NOT_PERMITTED = "field-not-permitted"
+    NECESSITY_MISSING = "necessity-missing"
+    WINDOW_EXCEEDED = "window-exceeded"
+    FREQUENCY_EXCEEDED = "frequency-exceeded"
+    OFFICER_MISSING = "officer-missing"
+    OFFICER_ROLE = "officer-role"
+    OFFICER_ASSURANCE = "officer-assurance"
+    NOT_CONTROLLER = "not-controller"
+    SCOPE_MISSING = "scope-missing"
+    AUDIT_SESSION_MISSING = "audit-session-missing"
+    CARRIER_MISMATCH = "carrier-mismatch"
+    SUBJECT_UNKNOWN = "subject-unknown"
+    COUNTY_NOT_COMPETENT = "county-not-competent"
+    PROHIBITED = "prohibited"
+    RESTRICTED_PROCESSING = "restricted-processing"
+    PROTECTED_PERSON = "protected-person"
+
+
+DISCLOSER_SIDE = frozenset(
+    {
+        Reason.SUBJECT_UNKNOWN,
+        Reason.COUNTY_NOT_COMPETENT,
+        Reason.PROHIBITED,
+        Reason.RESTRICTED_PROCESSING,
+        Reason.PROTECTED_PERSON,
+    }
+)
 
 LANGUAGES = ("fi", "sv", "en")
 

@@ -5,12 +5,14 @@ Source of the rows: the purpose catalogue under `sauma/catalogue/*.toml`; this m
 
 import datetime as dt
 import enum
+from collections.abc import Iterable
 
 import msgspec
 
-from sauma.core.parties import OrganisationKind
+from sauma.core.parties import Assurance, OrganisationKind
 from sauma.core.resources import BY_FIELD_ID
 
+ALREADY_HELD = "person.hetu"
 SHARED = ("worker.",)
 RESOURCE_OF = {s.path: r.name for r, s in BY_FIELD_ID.values() if r.deposited and not s.path.startswith(SHARED)}
 """The one depositable resource each matrix path stands in."""
@@ -113,7 +115,11 @@ class Window(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_u
 
 
 class Purpose(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
-    """One purpose of the catalogue: everything the decision needs to know, and the texts people read."""
+    """One purpose of the catalogue: everything the decision needs to know, and the texts people read.
+
+    `officer_assurance` is Sauma policy, not a provision: `authenticated` wants an officer who has logged in at the
+    caller's own identity provider (RFC 9470), else one the caller names is enough.
+    """
 
     id: str
     number: str
@@ -126,6 +132,7 @@ class Purpose(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_
     preconditions: tuple[Precondition, ...]
     receiver_roles: tuple[str, ...]
     unattended: bool
+    officer_assurance: Assurance = Assurance.ASSERTED
     window: Window | None = None
     erase_by: str
     timer: str | None = None
@@ -137,12 +144,27 @@ class Purpose(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_
         return tuple(p for p in self.provisions if p.in_force(day))
 
 
+class Withheld(msgspec.Struct, frozen=True, kw_only=True):
+    """A field the purpose knows that does not leave this time, and why."""
+
+    field: str
+    reason: str
+
+
 class Column(msgspec.Struct, frozen=True, kw_only=True):
-    """What follows from a purpose alone: the cells a record can hold, and which of them are released unasked."""
+    """What follows from a purpose alone: the cells a record can hold, and which of them are released unasked.
+
+    Of a question that names no field: `resources` hold what it asks for, `wanted` are its cells, `sent` the same
+    without the one that is held already, `withheld` the others.
+    """
 
     purpose: Purpose
     cells: dict[str, Cell]
     released: tuple[str, ...]
+    resources: tuple[str, ...]
+    wanted: dict[str, Cell]
+    sent: dict[str, Cell]
+    withheld: tuple[Withheld, ...]
 
 
 _COLUMNS: dict[int, Column] = {}
@@ -158,8 +180,26 @@ def column_of(purpose: Purpose) -> Column:
         _COLUMNS.clear()
     cells = {path: cell for path, cell in purpose.cells.items() if path in RESOURCE_OF or path.startswith(SHARED)}
     released = tuple(path for path, cell in cells.items() if cell is Cell.RELEASED)
-    known = _COLUMNS[id(purpose)] = Column(purpose=purpose, cells=cells, released=released)
+    known = _COLUMNS[id(purpose)] = Column(
+        purpose=purpose,
+        cells=cells,
+        released=released,
+        resources=resources_of(released),
+        wanted={path: cells[path] for path in released},
+        sent={path: cells[path] for path in released if path != ALREADY_HELD},
+        withheld=tuple(not_asked(path, cell) for path, cell in cells.items() if cell is not Cell.RELEASED),
+    )
     return known
+
+
+def resources_of(paths: Iterable[str]) -> tuple[str, ...]:
+    """The resources that hold these fields, but for the one the caller holds already."""
+    return tuple(sorted({RESOURCE_OF[path] for path in paths if path != ALREADY_HELD and path in RESOURCE_OF}))
+
+
+def not_asked(path: str, cell: Cell) -> Withheld:
+    """Why a field that is not released unasked is not given to who did not ask for it."""
+    return Withheld(field=path, reason="consent-required" if cell is Cell.CONSENT else "not-requested")
 
 
 def cells_of(purpose: Purpose, flow: Flow) -> dict[str, Cell]:

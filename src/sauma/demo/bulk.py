@@ -1,7 +1,8 @@
 """The child process of `seed.ensure`: deposits the rest of the country while the server already answers.
 
 It reads where the database is from its standard input and stops after the batch it is at when that closes, so it never
-outlives its parent by more than a moment. Exit codes: 0 done or told to stop, 75 the database went away.
+outlives its parent by more than a moment. Exit codes: 0 done or told to stop, 75 the database went away or a system
+that deposits was suspended: the next start goes on.
 """
 
 import asyncio
@@ -12,9 +13,9 @@ import sys
 import msgspec
 
 from sauma import settings as told
-from sauma.app import open_world
+from sauma.app import open_running
 from sauma.catalogue.loader import load_areas
-from sauma.core.errors import Unavailable
+from sauma.core.errors import StartRefused, Unavailable
 from sauma.demo.finland import households
 from sauma.demo.seed import Databases, publish, seed_bulk
 from sauma.vault.hygiene import harden_process
@@ -28,22 +29,21 @@ def main() -> int:
     os.nice(_NICER)
     heard = msgspec.json.decode(sys.stdin.buffer.readline(), type=Databases)
     settings = told.with_database(told.read(), server=heard.server, migrator=heard.migrator)
+    code = os.EX_OK
     try:
         asyncio.run(_deposit(settings))
-    except Unavailable:
-        return os.EX_TEMPFAIL
-    except ExceptionGroup as group:
-        if group.split(Unavailable)[1] is not None:
-            raise
-        return os.EX_TEMPFAIL
-    return 0
+    except* (Unavailable, StartRefused) as group:
+        for line in {error.line for error in group.exceptions if isinstance(error, StartRefused)}:
+            _say(line)
+        code = os.EX_TEMPFAIL
+    return code
 
 
 async def _deposit(settings: told.Settings) -> None:
     areas = load_areas()
-    async with open_world(settings) as world:
-        await publish(world, areas)
-        await seed_bulk(world, list(households(areas)), progress=_say, go_on=_parent_lives)
+    async with open_running(settings) as running:
+        await publish(running, areas)
+        await seed_bulk(running, list(households(areas)), progress=_say, go_on=_parent_lives)
 
 
 def _parent_lives() -> bool:

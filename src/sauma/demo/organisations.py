@@ -1,7 +1,8 @@
 """Who takes part in the demo: Kela, all areas, some municipalities and suppliers, the supervisor and statistics.
 
 Only the business ids of Kela and Pirkanmaa are real; the others begin with 9, which no company's does, and have right
-check digits. Each organisation has one system, the inspected ones a second for their data protection officer.
+check digits. Each organisation has one system, the inspected ones a second for their data protection officer; one
+supplier's system acts for two counties that delegated to it, and for itself it may do nothing.
 """
 
 import datetime as dt
@@ -18,19 +19,27 @@ from sauma.core.purposes import Text
 from sauma.store.enrol import (
     Decoy,
     EnrolledAgreement,
+    EnrolledAuditorGrant,
     EnrolledClient,
+    EnrolledDelegation,
     EnrolledKey,
     EnrolledOrganisation,
+    EnrolledProvider,
     Enrolment,
+    granted,
 )
 
-PIRKANMAA_AREA = "08"
+PIRKANMAA_AREA, SATAKUNTA_AREA = "08", "06"
 PIRKANMAA = "3221308-6"
 KELA_CLIENT, PIRKANMAA_CLIENT = "kela-core", "pirha-casework"
+SUPPLIER_CLIENT = "sammal-casework"
+LOGIN_ISSUER = "https://login.pirha.example"
 PIRKANMAA_AUDITOR, KELA_AUDITOR, OMBUDSMAN_CLIENT = "pirha-dpo", "kela-dpo", "ombudsman"
 
 CASEWORK = ("case:read", "consent:write", "matter:write", "record:write")
 AUDIT = ("ledger:read",)
+DOSSIER = "TSV-DEMO:1"
+"""The one dossier under which the demo's auditors may read the ledger."""
 
 _AGREED_FROM = dt.date(2023, 1, 1)
 _MAX_MONTHS, _PER_PERSON_DAY = 12, 50
@@ -57,6 +66,10 @@ class Client(msgspec.Struct, frozen=True, kw_only=True):
     scopes: tuple[str, ...]
 
 
+LOGIN = Client(id="pirha-login", organisation=PIRKANMAA, scopes=())
+"""Pirkanmaa's identity provider, no system: only its key is made and kept as theirs are."""
+
+
 def business_id(number: int) -> str | None:
     """The business id of seven digits with its check digit; None where the law of the check digit allows none."""
     digits = f"{number:07d}"
@@ -73,6 +86,10 @@ def invented_id(place: str) -> str:
     while (made := business_id(number)) is None:
         number += 1
     return made
+
+
+SUPPLIER = invented_id("sammal")
+"""The vendor whose system acts for counties."""
 
 
 def county_id(area: str) -> str:
@@ -118,7 +135,7 @@ def organisations(areas: Areas) -> tuple[EnrolledOrganisation, ...]:
 
 
 def clients(found: Iterable[EnrolledOrganisation]) -> tuple[Client, ...]:
-    """One system for Kela and each active county, and the auditors'; no scope that no operation asks for."""
+    """One system for Kela and each active county, the auditors' and a supplier's; no scope no operation asks for."""
     made = [Client(id=KELA_CLIENT, organisation=KELA, scopes=CASEWORK)]
     for organisation in found:
         if organisation.kind is OrganisationKind.COUNTY and organisation.active:
@@ -129,6 +146,7 @@ def clients(found: Iterable[EnrolledOrganisation]) -> tuple[Client, ...]:
         Client(id=KELA_AUDITOR, organisation=KELA, scopes=AUDIT),
         Client(id=PIRKANMAA_AUDITOR, organisation=PIRKANMAA, scopes=AUDIT),
         Client(id=OMBUDSMAN_CLIENT, organisation=invented_id("ombudsman"), scopes=AUDIT),
+        Client(id=SUPPLIER_CLIENT, organisation=SUPPLIER, scopes=CASEWORK),
     ]
     return tuple(made)
 
@@ -142,6 +160,36 @@ def client_of(organisation: str) -> str:
     return next(f"area-{n:02d}-casework" for n in range(100) if county_id(f"{n:02d}") == organisation)
 
 
+def delegations() -> tuple[EnrolledDelegation, ...]:
+    """Two counties let the supplier's one system act for them: it asks and says for which case; it deposits nothing."""
+    scopes = ("case:read", "consent:write", "matter:write")
+    return tuple(
+        EnrolledDelegation(organisation=county_id(area), supplier=SUPPLIER, scopes=scopes)
+        for area in (PIRKANMAA_AREA, SATAKUNTA_AREA)
+    )
+
+
+def provider(key: EnrolledKey) -> EnrolledProvider:
+    """The identity provider with its key: by its word an officer is authenticated (RFC 8693)."""
+    return EnrolledProvider(
+        organisation=PIRKANMAA, issuer=LOGIN_ISSUER, kid=key.kid, algorithm=key.algorithm, jwk=key.jwk
+    )
+
+
+def audits(found: Iterable[EnrolledOrganisation], made: Iterable[Client]) -> tuple[EnrolledAuditorGrant, ...]:
+    """Each auditor's grant for a year: a house's own sees its own, the Ombudsman Kela and every active county."""
+    connected = tuple(o.id for o in found if o.kind in {OrganisationKind.KELA, OrganisationKind.COUNTY} and o.active)
+    return tuple(
+        EnrolledAuditorGrant(
+            client=client.id,
+            organisations=connected if client.id == OMBUDSMAN_CLIENT else (client.organisation,),
+            dossier=DOSSIER,
+        )
+        for client in made
+        if client.scopes == AUDIT
+    )
+
+
 def enrolment(areas: Areas, keys: Mapping[str, EnrolledKey]) -> Enrolment:
     """The whole register, with the public key of each system by client id."""
     found = organisations(areas)
@@ -151,12 +199,16 @@ def enrolment(areas: Areas, keys: Mapping[str, EnrolledKey]) -> Enrolment:
     agreements += [_agreement(county.id, KELA, "kela-case-request") for county in counties]
     decoys = [Decoy(controller=KELA, resources=_KELA_DECOY)]
     decoys += [Decoy(controller=county.id, resources=_COUNTY_DECOY) for county in counties]
+    systems = tuple(EnrolledClient(id=c.id, organisation=c.organisation, scopes=c.scopes) for c in made)
     return Enrolment(
         organisations=found,
-        clients=tuple(EnrolledClient(id=c.id, organisation=c.organisation, scopes=c.scopes) for c in made),
+        clients=systems,
         keys=tuple(keys[c.id] for c in made),
         agreements=tuple(agreements),
         decoys=tuple(decoys),
+        grants=granted(system for system in systems if system.organisation != SUPPLIER),
+        delegations=delegations(),
+        audits=audits(found, made),
     )
 
 

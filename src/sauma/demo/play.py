@@ -14,7 +14,7 @@ import msgspec
 from sauma.client.auth import AccessRefusedError
 from sauma.core.parties import KELA
 from sauma.demo.featured import AINO, PROTECTED, UNKNOWN
-from sauma.demo.organisations import PIRKANMAA, PIRKANMAA_CLIENT
+from sauma.demo.organisations import DOSSIER, PIRKANMAA, PIRKANMAA_CLIENT
 from sauma.demo.stage import AUDITOR, CLERK, Stage, StepFailed, System, server
 from sauma.demo.telling import Scene
 from sauma.settings import Settings
@@ -191,7 +191,7 @@ def _audit(stage: Stage, entries: Mapping[str, str]) -> None:
     system = stage.ombudsman
     body = {
         "auditPurpose": "supervision",
-        "dossier": f"TSV-DEMO-{stage.tag}",
+        "dossier": DOSSIER,
         "until": (stage.now + dt.timedelta(hours=1)).isoformat(),
         "officer": AUDITOR,
     }

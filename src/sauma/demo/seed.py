@@ -8,13 +8,14 @@ The last household is deposited when all others stand, so its record says that n
 import asyncio
 import contextlib
 import datetime as dt
+import os
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 
 import msgspec
 
-from sauma.app import open_world
+from sauma.app import Running, open_running
 from sauma.catalogue.loader import load_areas
 from sauma.core.areas import Areas
 from sauma.core.canonical import digest
@@ -26,9 +27,9 @@ from sauma.demo.cases import KELA_UNIT, Case, Desk, person_fields, record_id
 from sauma.demo.featured import CORRECTED, Correction, before_moving, featured
 from sauma.demo.finland import HOUSEHOLDS, Batch, batches, last_key
 from sauma.demo.keys import client_keys
-from sauma.demo.organisations import client_of, clients, enrolment, organisations
+from sauma.demo.organisations import LOGIN, client_of, clients, enrolment, organisations, provider
+from sauma.exchange.append import CallerChanged
 from sauma.exchange.deposit import put_records
-from sauma.exchange.ports import World
 from sauma.exchange.publish import PublicationStatement, put_publication_state
 from sauma.exchange.subjects import IdentifierChange, change_identifier
 from sauma.exchange.times import day_of
@@ -70,7 +71,7 @@ def ensure(settings: Settings) -> Iterator[int]:
     The child stops after the batch it is at when the block ends, or when this process dies; the next start goes on.
 
     Raises:
-        StartRefused: no migrator's address.
+        StartRefused: no migrator's address, or a system that deposits was suspended.
     """
     if settings.migrate_database_url is None or settings.database_url is None:
         line = "SAUMA_MIGRATE_DATABASE_URL: missing, and demo data need it; fix: set it, or use sauma serve"
@@ -92,31 +93,31 @@ def ensure(settings: Settings) -> Iterator[int]:
         yield HOUSEHOLDS
 
 
-async def seed_featured(world: World, areas: Areas) -> None:
+async def seed_featured(running: Running, areas: Areas) -> None:
     """The featured cases: deposits, the move to another county, the corrected identity code."""
-    today = day_of(world.clock())
+    today = day_of(running.world.clock())
     cases = [entry.case for entry in featured(areas).values()]
     earlier = before_moving(areas)
     moved = next(case for case in cases if case.key == earlier.key)
     for batch in batches("featured", [earlier if case is moved else case for case in cases], today):
-        await _deposit(world, batch)
+        await _deposit(running, batch)
     desk = Desk(case=moved, controller=KELA, today=today)
     human = moved.family.applicant
     now = msgspec.structs.replace(
         desk.record("persons", person_fields(moved, human, unit=KELA_UNIT), person=human), expected=1
     )
-    await _deposit(world, Batch(name="featured-moved", organisation=KELA, deposits=(now,)))
-    await _correct(world, CORRECTED, today)
+    await _deposit(running, Batch(name="featured-moved", organisation=KELA, deposits=(now,)))
+    await _correct(running, CORRECTED, today)
 
 
 async def seed_bulk(
-    world: World, cases: Sequence[Case], *, progress: Progress, go_on: Callable[[], bool] = lambda: True
+    running: Running, cases: Sequence[Case], *, progress: Progress, go_on: Callable[[], bool] = lambda: True
 ) -> bool:
     """The rest of the country, several batches at once, its last case when all others stand.
 
     False when told to stop before the end: the next run goes on there.
     """
-    today = day_of(world.clock())
+    today = day_of(running.world.clock())
     *others, closing = cases
     waiting = list(batches("bulk", others, today))
     total = len(waiting) + 1
@@ -125,7 +126,7 @@ async def seed_bulk(
     async def worker() -> None:
         while waiting and go_on():
             batch = waiting.pop(0)
-            await _deposit(world, batch)
+            await _deposit(running, batch)
             done = total - 1 - len(waiting)
             if done % quarter == 0:
                 progress(f"demo data: {done} of {total} batches")
@@ -136,18 +137,18 @@ async def seed_bulk(
     if waiting or not go_on():
         return False
     for batch in batches("closing", [msgspec.structs.replace(closing, at_county=False)], today):
-        await _deposit(world, batch)
+        await _deposit(running, batch)
     progress("demo data: complete")
     return True
 
 
-async def publish(world: World, areas: Areas) -> None:
+async def publish(running: Running, areas: Areas) -> None:
     """Every controller says that what it deposits is current."""
     counties = [o.id for o in organisations(areas) if o.kind is OrganisationKind.COUNTY and o.active]
     async with asyncio.TaskGroup() as group:
-        group.create_task(_publish(world, KELA, KELA_RESOURCES))
+        group.create_task(_publish(running, KELA, KELA_RESOURCES))
         for county in counties:
-            group.create_task(_publish(world, county, COUNTY_RESOURCES))
+            group.create_task(_publish(running, county, COUNTY_RESOURCES))
 
 
 async def _prepare(settings: Settings, areas: Areas, keys: dict[str, EnrolledKey]) -> bool:
@@ -156,9 +157,10 @@ async def _prepare(settings: Settings, areas: Areas, keys: dict[str, EnrolledKey
     closing = record_id(KELA, "persons", case=last_key())
     if await stands(migrator, keys=tuple(keys.values()), record=(KELA, "persons", closing)):
         return True
-    await enrol(migrator, enrolment(areas, keys))
-    async with open_world(settings) as world:
-        await seed_featured(world, areas)
+    login = client_keys(settings.home, (LOGIN,))[LOGIN.id]
+    await enrol(migrator, msgspec.structs.replace(enrolment(areas, keys), providers=(provider(login),)))
+    async with open_running(settings) as running:
+        await seed_featured(running, areas)
     return False
 
 
@@ -178,11 +180,14 @@ def _let_go(child: "subprocess.Popen[bytes]") -> Iterator[None]:
             child.wait()
 
 
-async def _deposit(world: World, batch: Batch) -> None:
-    await _once(batch.name, batch.organisation, lambda call: put_records(world, call, batch.deposits, _OFFICER))
+async def _deposit(running: Running, batch: Batch) -> None:
+    world = running.world
+    await _once(
+        running, batch.name, batch.organisation, lambda call: put_records(world, call, batch.deposits, _OFFICER)
+    )
 
 
-async def _correct(world: World, correction: Correction, today: dt.date) -> None:
+async def _correct(running: Running, correction: Correction, today: dt.date) -> None:
     change = IdentifierChange(
         old=Hetu(correction.old).identifier,
         new=Hetu(correction.new).identifier,
@@ -190,36 +195,37 @@ async def _correct(world: World, correction: Correction, today: dt.date) -> None
         effective_at=dt.datetime(today.year, today.month, 1, tzinfo=dt.UTC),
         officer=_OFFICER,
     )
-    await _once("correction", KELA, lambda call: change_identifier(world, call, change))
+    await _once(running, "correction", KELA, lambda call: change_identifier(running.world, call, change))
 
 
-async def _publish(world: World, controller: str, names: tuple[str, ...]) -> None:
-    as_of = world.clock()
+async def _publish(running: Running, controller: str, names: tuple[str, ...]) -> None:
+    as_of = running.world.clock()
     for name in names:
         said = PublicationStatement(resource=REGISTRY[name], status="current", current_as_of=as_of, officer=_OFFICER)
 
         async def write(call: Call, said: PublicationStatement = said) -> Done:
-            return await put_publication_state(world, call, said)
+            return await put_publication_state(running.world, call, said)
 
-        await _once(f"publication-{controller}-{name}", controller, write)
+        await _once(running, f"publication-{controller}-{name}", controller, write)
 
 
-async def _once(name: str, organisation: str, write: Callable[[Call], Awaitable[Done]]) -> None:
+async def _once(running: Running, name: str, organisation: str, write: Callable[[Call], Awaitable[Done]]) -> None:
     """One write under a key of its name: what stands already is left, what another process is at is waited for.
 
     Raises:
         Unavailable: the database stayed away.
+        StartRefused: the controller's system may not deposit.
     """
-    call = Call(caller=_caller(organisation), route=f"DEMO {name}", key=f"demo-1-{name}", body=name.encode())
     for left in reversed(range(_TRIES)):
+        caller = await _caller(running, organisation)
         try:
-            await write(call)
+            await write(Call(caller=caller, route=f"DEMO {name}", key=f"demo-1-{name}", body=name.encode()))
         except BadRequest as refused:
             if refused.code in _STANDS_ALREADY:
                 return
             if refused.code != "idempotency-key-in-progress" or not left:
                 raise
-        except (OutcomeUnknown, Unavailable):
+        except (OutcomeUnknown, Unavailable, CallerChanged):
             if left < _TRIES - 3:
                 raise
         else:
@@ -227,10 +233,16 @@ async def _once(name: str, organisation: str, write: Callable[[Call], Awaitable[
         await asyncio.sleep(_PAUSE)
 
 
-def _caller(organisation: str) -> Caller:
-    """The controller's own system, without a token: the seed runs inside the server's trust."""
+async def _caller(running: Running, organisation: str) -> Caller:
+    """The controller's own system, without a token: the seed runs inside the server's trust, under its mandate."""
+    name = client_of(organisation)
+    known = await running.register.find_client(name)
+    mandate = None if known is None else known.mandate_for(organisation)
+    if mandate is None:
+        line = f"demo data: {name} may not deposit now; fix: sauma clients resume {name}, then start again"
+        raise StartRefused(line, exit_code=os.EX_TEMPFAIL)
     return Caller(
-        client=Client(id=client_of(organisation), organisation=organisation, version=1),
+        client=Client(id=name, organisation=organisation, version=mandate.version),
         scopes=frozenset({"record:write"}),
         token_id="demo-seed",  # noqa: S106  # names the run in the entry; nothing can be got for it
         assertion_digest=digest(b"demo-seed"),

@@ -4,11 +4,11 @@ import uuid
 from typing import NoReturn
 
 from sauma.core.canonical import JsonValue
-from sauma.core.decision import Reason
 from sauma.core.disclosure import Receipt
 from sauma.core.errors import SaumaError
 from sauma.core.evidence import EventKind
 from sauma.core.parties import Caller, Officer
+from sauma.core.problems import Reason
 from sauma.exchange.ports import World
 from sauma.exchange.record import Draft, caller_basis, compose
 from sauma.exchange.rows import Missed
@@ -24,8 +24,16 @@ class Refused(SaumaError):  # noqa: N818  # an answer, raised so that no later s
         self.pointers = pointers
 
 
+class StepUp(SaumaError):  # noqa: N818  # an answer, raised so that no later step can run
+    """A recorded refusal that an officer who logs in can undo (RFC 9470, 401 insufficient_user_authentication)."""
+
+    def __init__(self, receipt: Receipt) -> None:
+        super().__init__()
+        self.receipt = receipt
+
+
 class CallerChanged(SaumaError):  # noqa: N818  # the state, as the 401 names it
-    """Client or organisation is suspended or newer than the token: the token no longer holds (401 invalid_token)."""
+    """What the token follows from has moved since, or the token was revoked: it no longer holds (401 invalid_token)."""
 
 
 class ProofReplayed(SaumaError):  # noqa: N818  # the state, as the 401 names it
@@ -64,6 +72,26 @@ async def refuse_carrier(
     raise await _recorded(world, draft, (f"/headers/{header}",))
 
 
+async def refuse_access(
+    world: World, caller: Caller, pointers: tuple[str, ...], *, officer: Officer | None, body: bytes
+) -> NoReturn:
+    """Record that a call lies outside what its token is for (RFC 9396), and raise that, pointing at what does.
+
+    Raises:
+        Refused: always, once the entry is committed.
+    """
+    draft = Draft(
+        kind=EventKind.REFUSAL,
+        caller=caller,
+        decision="refuse",
+        reason=Reason.SCOPE_MISSING.value,
+        officer=officer,
+        particulars={"outside": list(pointers)},
+        body=body,
+    )
+    raise await _recorded(world, draft, pointers)
+
+
 async def _recorded(world: World, draft: Draft, pointers: tuple[str, ...] = ()) -> Refused:
     _, build = compose(world, draft)
     receipt = committed(await world.ledger.append(build, draft.caller.claims, caller_basis(draft.caller)))
@@ -92,11 +120,11 @@ async def note_read(
 
 
 def committed(appended: Receipt | Missed) -> Receipt:
-    """The receipt of an append that had no basis to lose.
+    """The receipt of an append that had no basis to lose; the other once-only ids are spent on tokens, not on calls.
 
     Raises:
-        ProofReplayed: a claimed id was used before.
-        CallerChanged: the caller's client or organisation no longer stands as its token says.
+        ProofReplayed: the proof was used before.
+        CallerChanged: the caller's mandate no longer stands as its token says, or the token was revoked.
     """
     if isinstance(appended, Receipt):
         return appended

@@ -14,10 +14,11 @@ from sauma.core.disclosure import Disclosed, Opened, Receipt
 from sauma.core.errors import BadRequest, SealError, Unavailable
 from sauma.core.evidence import EventKind, ManifestRow
 from sauma.core.matters import BasisVersions, Facts, Form, Months, RecordHeader, RecordKey
-from sauma.core.parties import KELA, Caller, Officer, OrganisationKind
+from sauma.core.parties import KELA, Caller, Officer, OrganisationKind, vouched
 from sauma.core.people import Confidential, PersonIdentifier
+from sauma.core.problems import Reason
 from sauma.core.purposes import Mode
-from sauma.exchange.append import Refused, committed
+from sauma.exchange.append import Refused, StepUp, committed, refuse_access
 from sauma.exchange.ports import Build, World
 from sauma.exchange.record import Draft, caller_basis, compose
 from sauma.exchange.render import common_members, disclosed_members, nothing_members, refused_pointers
@@ -60,26 +61,29 @@ async def disclose(world: World, query: CaseQuery) -> Disclosed:
 
     Raises:
         BadRequest: no controller is named where several could be asked, or the cursor is not of this question.
-        Refused: the caller's own side is not in order; recorded.
+        Refused: the caller's own side is not in order, or the question is not one its token is for; recorded.
+        StepUp: the officer has not logged in as the purpose wants; recorded.
         ProofReplayed, CallerChanged: the proof or token no longer holds; nothing was written.
         Unavailable: ledger or keys cannot answer, or the records kept changing; no field left.
     """
     ask = _ask(world, query)
+    await _stay_within(world, query, ask)
     claims = query.caller.claims
     superseded = False
     for _ in range(TRIES):
         gathered = await world.records.gather(_keys(world, query, ask))
         step = _Step(world=world, query=query, ask=ask, gathered=gathered, seed=world.vault.person_seed(query.person))
         decision = decide(ask, _facts(step), world.catalogue, day=day_of(world.clock()))
-        appended = await world.ledger.append(_entry(step, decision), claims, _basis(query, decision))
+        named = manifest(decision) if isinstance(decision, Permit) else ()
+        appended = await world.ledger.append(_entry(step, decision, named), claims, _basis(query, decision))
         if appended is Missed.BASIS_CHANGED:
             continue
         receipt, claims = committed(appended), ()
         if isinstance(decision, Refusal):
             if decision.public:
-                raise Refused(decision.reason.value, receipt, refused_pointers(decision, world.catalogue))
+                raise _told(world, decision, receipt)
             return _nothing(step, receipt)
-        disclosed = await _deliver(step, receipt, decision)
+        disclosed = await _deliver(step, receipt, decision, named)
         if isinstance(disclosed, Disclosed):
             return disclosed
         if superseded:
@@ -88,11 +92,33 @@ async def disclose(world: World, query: CaseQuery) -> Disclosed:
     raise Unavailable("overloaded")
 
 
-async def _deliver(step: _Step, receipt: Receipt, permit: Permit) -> Disclosed | Missed:
+def _told(world: World, refusal: Refusal, receipt: Receipt) -> Refused | StepUp:
+    code = refusal.reason.value
+    if code == Reason.OFFICER_ASSURANCE.value:
+        return StepUp(receipt)
+    return Refused(code, receipt, refused_pointers(refusal, world.catalogue))
+
+
+async def _stay_within(world: World, query: CaseQuery, ask: Ask) -> None:
+    """Before anything is gathered: the question is one that the token is for (RFC 9396).
+
+    Raises:
+        Refused: it names another purpose, case or field, or names no field and none of those released is left.
+    """
+    access = query.caller.access
+    stray = access.stray(purpose=query.purpose, case_reference=query.case_reference, fields=query.fields or ())
+    unnamed = query.fields is None and access.fields is not None and query.purpose in world.catalogue.purposes
+    if unnamed and not stray and not wanted_resources(ask, world.catalogue):
+        stray = ("/fields",)
+    if stray:
+        await refuse_access(world, query.caller, stray, officer=query.officer, body=query.body)
+
+
+async def _deliver(step: _Step, receipt: Receipt, permit: Permit, named: tuple[ManifestRow, ...]) -> Disclosed | Missed:
     """Read, open and answer with the committed receipt; whatever goes wrong here is recorded as an outcome."""
     missed: Missed | None = None
     try:
-        sealed = await step.world.records.read(receipt, manifest(permit))
+        sealed = await step.world.records.read(receipt, named)
         if not isinstance(sealed, Missed):
             return _answer(step, step.world.vault.open_sealed(sealed), permit)
         missed, why = sealed, sealed.value
@@ -130,7 +156,7 @@ def manifest(permit: Permit) -> tuple[ManifestRow, ...]:
     if permit.ask.form is Form.EXISTENCE:
         return tuple(_row(r.header, "", (), b"") for r in permit.records)
     return tuple(
-        _row(r.header, name, tuple(s.id for s in specs), r.header.groups.get(name, b""))
+        _row(r.header, name, tuple([s.id for s in specs]), r.header.groups.get(name, b""))
         for r in permit.records
         for name, specs in r.fields.items()
     )
@@ -169,6 +195,7 @@ def _ask(world: World, query: CaseQuery) -> Ask:
         necessity=query.necessity,
         limit=query.limit,
         after=after,
+        vouched=vouched(query.caller, query.officer, now=world.clock()),
     )
 
 
@@ -205,9 +232,9 @@ def _facts(step: _Step) -> Facts:
     gathered, world = step.gathered, step.world
     subject = gathered.subject if gathered.found else None
     organisation = step.query.caller.organisation
-    competent = subject is not None and subject.handling_unit in (
-        organisation,
-        world.vault.opaque_unit(subject.id, organisation),
+    competent = subject is not None and (
+        subject.handling_unit == organisation
+        or subject.handling_unit == world.vault.opaque_unit(subject.id, organisation)
     )
     return Facts(
         organisation=gathered.organisation,
@@ -231,7 +258,7 @@ def _basis(query: CaseQuery, decision: Permit | Refusal) -> BasisVersions:
     return decision.basis
 
 
-def _entry(step: _Step, decision: Permit | Refusal) -> Build:
+def _entry(step: _Step, decision: Permit | Refusal, rows: tuple[ManifestRow, ...]) -> Build:
     permit = decision if isinstance(decision, Permit) else None
     refusal = decision if isinstance(decision, Refusal) else None
     named = sorted({s.path for r in permit.records for specs in r.fields.values() for s in specs}) if permit else []
@@ -255,7 +282,7 @@ def _entry(step: _Step, decision: Permit | Refusal) -> Build:
         purpose=decision.purpose.id if decision.purpose else None,
         provisions=tuple(f"{p.act} {p.section}" for p in decision.provisions),
         seeds=(step.seed, *_other_seeds(step, permit)),
-        manifest=manifest(permit) if permit else (),
+        manifest=rows,
         particulars=particulars,
         body=step.query.body,
     )

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 import msgspec
 
 from sauma.core.canonical import JsonValue, canonical_bytes, json_members, structured_digest, uuid7
-from sauma.core.decision import DISCLOSER_SIDE, Reason
 from sauma.core.errors import BadRequest, SealError
 from sauma.core.evidence import EventKind, Leaf, unbase64url
 from sauma.core.parties import Caller, Officer
 from sauma.core.people import Confidential
+from sauma.core.problems import DISCLOSER_SIDE, Reason
 from sauma.core.resources import BY_FIELD_ID
 from sauma.exchange.append import note_read, refuse
 from sauma.exchange.ports import AuditSessionRow, World, WriteUnit
@@ -135,7 +135,8 @@ async def open_audit_session(world: World, call: Call, session: AuditSession) ->
 
     Raises:
         BadRequest: the end lies in the past or more than eight hours ahead.
-        Refused: the officer's role does not carry the purpose.
+        Refused: the officer's role does not carry the purpose, or no grant to the system names the dossier and
+            outlives the session (recorded).
     """
     now = world.clock()
     if not now < session.until <= now + LONGEST_SESSION:
@@ -143,6 +144,8 @@ async def open_audit_session(world: World, call: Call, session: AuditSession) ->
     purpose = world.catalogue.purposes["supervision-audit"]
     if session.officer.role not in purpose.receiver_roles:
         await refuse(world, call.caller, Reason.OFFICER_ROLE, officer=session.officer, body=call.body)
+    if not await world.inspection.audit_is_granted(call.caller.client.id, session.dossier, session.until):
+        await refuse(world, call.caller, Reason.PARTY_NOT_ENTITLED, officer=session.officer, body=call.body)
 
     async def effect(unit: WriteUnit) -> Effect:
         draft = Draft(
@@ -157,15 +160,16 @@ async def open_audit_session(world: World, call: Call, session: AuditSession) ->
             body=call.body,
         )
         session_id = uuid7(int(now.timestamp() * 1000), world.entropy(10))
-        await unit.open_audit_session(
-            AuditSessionRow(
-                id=session_id,
-                organisation=call.caller.organisation,
-                client=call.caller.client.id,
-                audit_purpose=session.audit_purpose,
-                until=session.until,
-            )
+        row = AuditSessionRow(
+            id=session_id,
+            organisation=call.caller.organisation,
+            client=call.caller.client.id,
+            audit_purpose=session.audit_purpose,
+            dossier=session.dossier,
+            until=session.until,
         )
+        if not await unit.open_audit_session(row):  # the grant ended a moment ago
+            raise BadRequest("state-conflict")
         members: dict[str, JsonValue] = {"id": str(session_id), "until": rfc3339(session.until)}
         return Effect(draft=draft, status=201, members=members)
 

@@ -123,8 +123,8 @@ class WriteUnit(Protocol):
         """How current the controller's publication of a resource is."""
         ...
 
-    async def open_audit_session(self, row: "AuditSessionRow") -> None:
-        """A time-boxed right to read the ledger."""
+    async def open_audit_session(self, row: "AuditSessionRow") -> bool:
+        """A time-boxed right to read the ledger; False where no grant of its dossier outlives it."""
         ...
 
 
@@ -150,12 +150,13 @@ class PriorInformationRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AuditSessionRow(msgspec.Struct, frozen=True, kw_only=True):
-    """An auditor's session as stored; dossier and officer stand in the entry's payload."""
+    """An auditor's session as stored under the grant of its dossier; the officer stands in the entry's payload."""
 
     id: uuid.UUID
     organisation: str
     client: str
     audit_purpose: str
+    dossier: str
     until: dt.datetime
 
 
@@ -187,11 +188,15 @@ class Inspection(Protocol):
         ...
 
     async def audit_session_stands(self, session: uuid.UUID, organisation: str, client: str) -> bool:
-        """Whether the session is this client's and its time has not run out."""
+        """Whether the session is this client's and neither its time nor its grant's has run out."""
+        ...
+
+    async def audit_is_granted(self, client: str, dossier: str, until: dt.datetime) -> bool:
+        """Whether an auditor's grant to the system names the dossier and outlives a session that ends then."""
         ...
 
     async def inspect_entry(self, receipt: Receipt, look: InspectKeys) -> LedgerRow | None:
-        """One entry within the organisation's sight, against session and committed read entry."""
+        """One entry within the organisation's sight and the grant, against session and committed read entry."""
         ...
 
 

@@ -22,7 +22,7 @@ from sauma.core.evidence import (
     side_bytes,
 )
 from sauma.core.matters import BasisVersions
-from sauma.core.parties import Caller, Carrier, Officer
+from sauma.core.parties import Assurance, Caller, Carrier, Officer
 from sauma.core.people import Confidential
 from sauma.exchange.ports import Build, World
 
@@ -58,6 +58,7 @@ def compose(world: World, draft: Draft) -> tuple[uuid.UUID, Build]:
     month = month_of(now)
     caller, officer, vault = draft.caller, draft.officer, world.vault
     salt = world.entropy(16)
+    assurance = caller.assurance_of(officer)
     payload, key, commitment = vault.seal_payload(entry, canonical_bytes(_particulars(draft, salt)))
     event = LedgerEvent(
         id=entry,
@@ -65,6 +66,7 @@ def compose(world: World, draft: Draft) -> tuple[uuid.UUID, Build]:
         kind=draft.kind,
         organisation=caller.organisation,
         client=caller.client.id,
+        supplier=caller.supplier,
         counterparty=draft.counterparty,
         purpose=draft.purpose,
         provisions=draft.provisions,
@@ -72,6 +74,7 @@ def compose(world: World, draft: Draft) -> tuple[uuid.UUID, Build]:
         reason=draft.reason,
         subjects=tuple({vault.subject_tag(month, seed): None for seed in draft.seeds}),
         officer=vault.officer_tag(month, caller.organisation, officer.id) if officer else None,
+        assurance=assurance.value if assurance else None,
         case=vault.case_tag(month, caller.organisation, draft.case_reference) if draft.case_reference else None,
         manifest=draft.manifest,
         payload=commitment,
@@ -108,7 +111,7 @@ def writer_start(at: dt.datetime, entry: uuid.UUID, position: Position, predeces
 
 
 def caller_basis(caller: Caller) -> BasisVersions:
-    """The versions every entry compares: the client as its token was issued."""
+    """The versions every entry compares: that of the mandate as the token was given under it."""
     return BasisVersions(
         client=caller.client.id,
         client_version=caller.client.version,
@@ -141,6 +144,7 @@ def _particulars(draft: Draft, salt: bytes) -> dict[str, JsonValue]:
     passage = draft.caller.passage
     return {
         "officer": who,
+        "authentication": _logged_in(draft.caller, officer),
         "caseReference": draft.case_reference,
         "requestSalt": salt.hex(),
         "tokenId": draft.caller.token_id,
@@ -148,6 +152,14 @@ def _particulars(draft: Draft, salt: bytes) -> dict[str, JsonValue]:
         "carrier": _said_by(passage.carrier) if passage and passage.carrier else None,
         **draft.particulars,
     }
+
+
+def _logged_in(caller: Caller, officer: Officer | None) -> JsonValue:
+    """How the officer behind the entry was authenticated; None where nobody was."""
+    how = caller.authentication
+    if how is None or caller.assurance_of(officer) is not Assurance.AUTHENTICATED:
+        return None
+    return {"provider": how.provider, "acr": how.context_class, "at": how.at}
 
 
 def _said_by(carrier: Carrier) -> dict[str, JsonValue]:

@@ -5,9 +5,10 @@ import datetime as dt
 import msgspec
 
 from sauma.core.canonical import structured_digest
-from sauma.core.decision import Ask, Permit, Reason, Refusal
+from sauma.core.decision import Ask, Permit, Refusal
 from sauma.core.disclosure import Opened, OpenedRecord, Receipt
 from sauma.core.matters import Form
+from sauma.core.problems import Reason
 from sauma.core.purposes import Catalogue, Cell, Mode, Purpose
 from sauma.core.resources import BY_FIELD_ID
 from sauma.exchange.ports import World
@@ -38,29 +39,59 @@ NOTHING = {
 }
 
 
+class _Told(msgspec.Struct, frozen=True, kw_only=True):
+    """What an answer of a day says of its purpose, as JSON; `catalogue` is kept: no other may take its identity."""
+
+    catalogue: Catalogue
+    purpose: msgspec.Raw
+    basis: msgspec.Raw
+    erase_by: str | None
+
+
+_TOLD: dict[tuple[int, str, dt.date], _Told] = {}
+_MOST = 256  # a catalogue has far fewer purposes; tests make many catalogues
+
+
+def _told(catalogue: Catalogue, purpose: Purpose, day: dt.date) -> _Told:
+    """The part of an answer that follows from purpose and day alone, written once."""
+    key = (id(catalogue), purpose.id, day)
+    known = _TOLD.get(key)
+    if known is not None:
+        return known
+    if len(_TOLD) >= _MOST:
+        _TOLD.clear()
+    flow = next(f for f in purpose.flows if f.mode is Mode.PULL)
+    provisions: list[dict[str, object]] = [
+        {"act": p.act, "section": p.section, "title": {"fi": p.title.fi, "sv": p.title.sv, "en": p.title.en}}
+        for p in purpose.provisions_in_force(day)
+    ]
+    names: dict[str, object] = {
+        "id": purpose.id,
+        "version": purpose.version,
+        "catalogueDigest": structured_digest(catalogue.digest),
+    }
+    basis: dict[str, object] = {"kind": flow.basis.value, "provisions": provisions}
+    days = catalogue.erase_by_days.get(purpose.erase_by)
+    known = _TOLD[key] = _Told(
+        catalogue=catalogue,
+        purpose=msgspec.Raw(msgspec.json.encode(names)),
+        basis=msgspec.Raw(msgspec.json.encode(basis)),
+        erase_by=(day + dt.timedelta(days=days)).isoformat() if days else None,
+    )
+    return known
+
+
 def common_members(
     world: World, purpose: Purpose, gathered: Gathered, *, receipt: Receipt, pairwise: str
 ) -> dict[str, object]:
     """What every 200 of a case query says, whatever left: never dependent on the person but for their pairwise id."""
     now = world.clock()
-    day = day_of(now)
-    days = world.catalogue.erase_by_days.get(purpose.erase_by)
-    flow = next(f for f in purpose.flows if f.mode is Mode.PULL)
+    told = _told(world.catalogue, purpose, day_of(now))
     return {
-        "disclosureId": str(receipt.entry),
+        "disclosureId": receipt.entry,
         "decidedAt": rfc3339(now),
-        "purpose": {
-            "id": purpose.id,
-            "version": purpose.version,
-            "catalogueDigest": structured_digest(world.catalogue.digest),
-        },
-        "basis": {
-            "kind": flow.basis.value,
-            "provisions": [
-                {"act": p.act, "section": p.section, "title": {"fi": p.title.fi, "sv": p.title.sv, "en": p.title.en}}
-                for p in purpose.provisions_in_force(day)
-            ],
-        },
+        "purpose": told.purpose,
+        "basis": told.basis,
         "subject": {"subjectId": pairwise},
         "sources": [
             {
@@ -71,7 +102,7 @@ def common_members(
             }
             for s in gathered.sources
         ],
-        "eraseBy": (day + dt.timedelta(days=days)).isoformat() if days else None,
+        "eraseBy": told.erase_by,
         "receipt": receipt_member(world, receipt.entry, receipt.leaf_hash),
     }
 
@@ -102,26 +133,29 @@ def disclosed_members(permit: Permit, opened: Opened, *, cursor: str | None) -> 
         members["records"] = []
         members["existence"] = [{"resource": name, "month": month, "exists": True} for name, month in lines]
         return members
-    headers = {(r.header.resource, r.header.id): r.header for r in permit.records}
-    members["records"] = [
-        {
-            "resource": r.resource,
-            "id": str(r.record),
-            "revision": r.revision,
-            "recordedAt": rfc3339(headers[r.resource, r.record].recorded_at),
-            "controller": permit.ask.controller,
-            "fields": _fields(r),
-        }
-        for r in opened.records
-    ]
+    times = {(r.header.resource, r.header.id): r.header.recorded_at for r in permit.records}
+    controller = msgspec.json.encode(permit.ask.controller)
+    records = [_record(r, rfc3339(times[r.resource, r.record]), controller) for r in opened.records]
+    members["records"] = msgspec.Raw(b"[" + b",".join(records) + b"]")
     return members
 
 
-def _fields(record: OpenedRecord) -> dict[str, msgspec.Raw]:
-    return {
-        BY_FIELD_ID[field][1].member: msgspec.Raw(fragment.rstrip(b" "))
-        for field, fragment in sorted(record.fragments.items())
-    }
+def _record(record: OpenedRecord, recorded_at: str, controller: bytes) -> bytes:
+    """One record: its fields are the very fragments that were opened, without their padding."""
+    fragments = record.fragments
+    fields = b",".join([_MEMBERS[field] + fragments[field].rstrip(b" ") for field in sorted(fragments)])
+    return b'{"resource":"%b","id":"%b","revision":%d,"recordedAt":"%b","controller":%b,"fields":{%b}}' % (
+        record.resource.encode(),
+        str(record.record).encode(),
+        record.revision,
+        recorded_at.encode(),
+        controller,
+        fields,
+    )
+
+
+_MEMBERS = {field: msgspec.json.encode(spec.member) + b":" for field, (_, spec) in BY_FIELD_ID.items()}
+"""A field's name as it stands before its value."""
 
 
 def refused_pointers(refusal: Refusal, catalogue: Catalogue) -> tuple[str, ...]:

@@ -13,9 +13,16 @@ from sauma.core.people import Confidential
 
 
 class Missed(enum.Enum):
-    """Why an append wrote nothing or a read handed out nothing."""
+    """Why an append wrote nothing or a read handed out nothing.
+
+    The once-only ids by kind: REPLAYED is the proof's, the assertion's and the subject token's say so; REVOKED_BEFORE
+    is a token revoked a second time. A revoked token's next call is CALLER_CHANGED, as a suspended system's.
+    """
 
     REPLAYED = "replayed"
+    ASSERTION_REPLAYED = "assertion-replayed"
+    SUBJECT_TOKEN_REPLAYED = "subject-token-replayed"  # noqa: S105  # what happened, no secret
+    REVOKED_BEFORE = "revoked-before"
     CALLER_CHANGED = "caller-changed"
     BASIS_CHANGED = "basis-changed"
     SUPERSEDED = "superseded"

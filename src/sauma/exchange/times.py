@@ -13,4 +13,4 @@ def day_of(moment: dt.datetime) -> dt.date:
 
 def rfc3339(moment: dt.datetime) -> str:
     """A moment as RFC 3339 in UTC with milliseconds."""
-    return moment.astimezone(dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return moment.astimezone(dt.UTC).isoformat(timespec="milliseconds")[:-6] + "Z"

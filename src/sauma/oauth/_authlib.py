@@ -2,7 +2,7 @@
 
 authlib's own client authentication, token generator, challenges and error texts are not used: it knows no DPoP, takes
 RS256 and HS256, echoes input in its texts and raises on some unauthenticated input. What remains is the protocol's
-order (RFC 6749 section 4.4): grant known → client authenticated → request validated → token made.
+order (RFC 6749 section 4.4, RFC 8693 section 2): grant known → client authenticated → request validated → token made.
 """
 
 from typing import Protocol
@@ -54,11 +54,16 @@ class _Grant(ClientCredentialsGrant):  # type: ignore[misc]  # authlib is untype
         return 200, self.server.steps.make_token(), []
 
 
+class _Exchange(_Grant):
+    GRANT_TYPE = "urn:ietf:params:oauth:grant-type:token-exchange"
+
+
 class _Server(AuthorizationServer):  # type: ignore[misc]  # authlib is untyped
     def __init__(self, steps: TokenSteps) -> None:
         super().__init__()
         self.steps = steps
         self.register_grant(_Grant)
+        self.register_grant(_Exchange)
 
     def create_oauth2_request(self, request: OAuth2Request) -> OAuth2Request:
         return request

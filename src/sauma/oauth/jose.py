@@ -155,12 +155,12 @@ class _Strict(Exception):  # noqa: N818  # a way out of json's hooks, caught six
         self.reason = reason
 
 
-def strict_json(raw: bytes) -> object | Reason:
+def strict_json(raw: bytes, *, brackets: int = DEPTH_BOUND) -> object | Reason:
     """JSON without what JSON parsers disagree on: duplicate members, NaN and infinities, lone surrogates, great depth.
 
     Depth is bounded by the count of opening brackets, in strings too: 64 is far above any token's need.
     """
-    if raw.count(b"[") + raw.count(b"{") > DEPTH_BOUND:
+    if raw.count(b"[") + raw.count(b"{") > brackets:
         return Reason.TOO_DEEP
     try:
         text = raw.decode("utf-8")

@@ -61,6 +61,8 @@ class Reason(enum.Enum):
     ATH_MISSING = "ath-missing"
     ATH_OTHER = "ath-other"
     JKT_OTHER = "jkt-other"
+    NONCE_MISSING = "nonce-missing"
+    NONCE_STALE = "nonce-stale"
     # what travels with a protected request
     NO_CREDENTIALS = "no-credentials"
     SEVERAL_CREDENTIALS = "several-credentials"
@@ -71,6 +73,8 @@ class Reason(enum.Enum):
     TOKEN_CLAIMS = "token-claims"  # noqa: S105  # the name of a defect
     PROOF_MISSING = "proof-missing"
     PROOF_SEVERAL = "proof-several"
+    CERTIFICATE_OTHER = "certificate-other"
+    CLIENT_UNTRUSTED = "client-not-trusted"
     SCOPE_MISSING = "scope-missing"
     # the token form
     CONTENT_TYPE = "content-type"
@@ -85,6 +89,10 @@ class Reason(enum.Enum):
     ASSERTION_TYPE = "assertion-type"
     CLIENT_OTHER = "client-id-other"
     CLIENT_INACTIVE = "client-inactive"
+    CLIENT_CHANGED = "client-changed"
+    KEYS_UNFETCHED = "client-keys-unfetched"
+    MANDATE_NONE = "client-without-mandate"
+    CERTIFICATE_MISSING = "certificate-missing"
     SCOPE_MALFORMED = "scope-malformed"
     SCOPE_UNGRANTED = "scope-ungranted"
     RESOURCE_OTHER = "resource-other"
@@ -92,8 +100,25 @@ class Reason(enum.Enum):
     DETAILS_TYPE = "details-type"
     DETAILS_DIFFER = "details-differ"
     DETAILS_PERSONAL = "details-hold-identity-code"
+    DETAILS_TOO_LARGE = "details-too-large"
+    DETAILS_UNSIGNED = "details-not-in-the-assertion"
+    DETAILS_REQUIRED = "details-required"
+    DETAILS_PURPOSE = "details-purpose"
+    DETAILS_PURPOSE_UNGRANTED = "details-purpose-ungranted"
+    DETAILS_FIELDS = "details-fields-outside-the-purpose"
     ORGANISATION_UNGRANTED = "organisation-ungranted"
     ORGANISATION_UNSTATED = "organisation-unstated"
     CARRIER_MISMATCH = "carrier-mismatch"
+    # an officer's login (RFC 8693)
+    SUBJECT_TOKEN_MISSING = "subject-token-missing"  # noqa: S105  # the name of a defect
+    SUBJECT_TOKEN_TYPE = "subject-token-type"  # noqa: S105  # the name of a defect
+    ACTOR_TOKEN = "actor-token"  # noqa: S105  # the name of a defect
+    REQUESTED_TYPE = "requested-token-type"
+    OFFICER_CLAIMS = "officer-claims"
+    OFFICER_DIFFERS = "officer-differs"
+    LOGIN_TIME = "auth-time"
+    # a look at a token, or its revocation (RFC 7662, RFC 7009)
+    TOKEN_UNSTATED = "token-unstated"  # noqa: S105  # the name of a defect
+    SUBJECT_TOKEN_REPLAYED = "subject-token-replayed"  # noqa: S105  # the name of a defect
     ASSERTION_REPLAYED = "assertion-replayed"
     PROOF_REPLAYED = "proof-replayed"

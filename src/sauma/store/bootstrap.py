@@ -11,7 +11,7 @@ from secrets import token_bytes  # noqa: TID251  # a salt, for a verifier kept b
 
 import asyncpg
 
-from sauma.store.embedded import LOGIN_ROLES, SUPERUSER, Cluster
+from sauma.store.embedded import LOGIN_ROLES, OPERATORS, SUPERUSER, Cluster
 from sauma.store.session import connected
 
 _LOCK = 0x5341554D41  # «SAUMA»
@@ -23,6 +23,7 @@ def _text(name: str) -> str:
 
 
 ROLES = _text("roles.sql")
+_REGISTRARS = _text("operators.sql")
 PRIVILEGES = _text("privileges.sql")
 
 
@@ -31,6 +32,7 @@ async def bootstrap(cluster: Cluster, *, database: str = "sauma", template: str 
     async with connected(cluster.dsn(SUPERUSER, "postgres")) as connection:
         await connection.execute("SELECT pg_advisory_lock($1)", _LOCK)
         await connection.execute(ROLES)
+        await connection.execute(_REGISTRARS)
         await _set_passwords(connection, passwords=cluster.passwords)
         if not await connection.fetchval("SELECT count(*) FROM pg_database WHERE datname = $1", database):
             statement = await connection.fetchval(
@@ -44,7 +46,10 @@ async def bootstrap(cluster: Cluster, *, database: str = "sauma", template: str 
 
 
 def script(database: str = "sauma") -> str:
-    """The same for a DBA, as a psql script; passwords are typed at psql's prompt and never written down."""
+    """The same for a DBA, as a psql script; passwords are typed at psql's prompt and never written down.
+
+    It makes no registrar: each is a person with a login of their own, made as `roles.sql` says.
+    """
     prompts = "\n".join(f"\\password {role}" for role in LOGIN_ROLES)
     return (
         f"-- psql -X -v ON_ERROR_STOP=1 -d postgres -f <this file>, as a superuser\n\n{ROLES}\n{prompts}\n\n"
@@ -57,7 +62,8 @@ def script(database: str = "sauma") -> str:
 async def _set_passwords(connection: asyncpg.Connection, *, passwords: dict[str, str]) -> None:
     """Give each role that logs in its password, once; the server is sent a verifier, never the password."""
     bare = await connection.fetch(
-        "SELECT rolname FROM pg_authid WHERE rolpassword IS NULL AND rolname = ANY($1::text[])", list(LOGIN_ROLES)
+        "SELECT rolname FROM pg_authid WHERE rolpassword IS NULL AND rolname = ANY($1::text[])",
+        [*LOGIN_ROLES, *OPERATORS],
     )
     for row in bare:
         verifier = scram_verifier(passwords[row["rolname"]], salt=token_bytes(16))

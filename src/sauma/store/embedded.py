@@ -26,6 +26,8 @@ from sauma.core.errors import StartRefused
 from sauma.store.places import EX_CONFIG, EX_UNAVAILABLE, Site, find_binaries, own, private_directories, run, settle
 
 LOGIN_ROLES = ("sauma_migrator", "sauma_server", "sauma_auditor", "sauma_sequencer")
+OPERATORS = ("sauma_registrar_1", "sauma_registrar_2")
+"""The two registrars of an embedded server: members of `sauma_registrar`, so that one proposes and one approves."""
 SUPERUSER = "postgres"
 
 _OPTIONS = {
@@ -173,17 +175,13 @@ def _in_use(home: Path) -> list[int]:
 
 
 def _passwords(site: Site) -> dict[str, str]:
-    """The passwords of this home, made before the database that needs them."""
+    """The passwords of this home, made before the database that needs them; registrars came later than the others."""
     path = site.home / "passwords.json"
     if not path.exists():
         if (site.database / "PG_VERSION").exists():
             line = "SAUMA_HOME: the database is there but passwords.json is not; fix: ./sauma clean"
             raise StartRefused(line, exit_code=EX_CONFIG)
-        new = path.with_suffix(".new")
-        new.unlink(missing_ok=True)
-        new.touch(mode=0o600)
-        new.write_text(json.dumps({role: token_urlsafe(24) for role in (SUPERUSER, *LOGIN_ROLES)}), encoding="ascii")
-        new.rename(path)
+        _write(path, _fresh(SUPERUSER, *LOGIN_ROLES, *OPERATORS))
     try:
         found = msgspec.json.decode(path.read_bytes(), type=dict[str, str])
     except (OSError, msgspec.MsgspecError):
@@ -191,7 +189,23 @@ def _passwords(site: Site) -> dict[str, str]:
     if not found.keys() >= {SUPERUSER, *LOGIN_ROLES}:
         line = "SAUMA_HOME: passwords.json cannot be read or is not whole; fix: restore it, or ./sauma clean"
         raise StartRefused(line, exit_code=EX_CONFIG)
+    if not found.keys() >= set(OPERATORS):
+        found = _fresh(*OPERATORS) | found
+        _write(path, found)
     return found
+
+
+def _fresh(*roles: str) -> dict[str, str]:
+    return {role: token_urlsafe(24) for role in roles}
+
+
+def _write(path: Path, passwords: dict[str, str]) -> None:
+    """Whole or not at all, and never open to others."""
+    new = path.with_suffix(".new")
+    new.unlink(missing_ok=True)
+    new.touch(mode=0o600)
+    new.write_text(json.dumps(passwords), encoding="ascii")
+    new.rename(path)
 
 
 def _initialise(site: Site, *, password: str) -> None:

@@ -1,11 +1,13 @@
-"""Enrol: organisations, their systems and keys, agreements, and each controller's decoy, as the migrator.
+"""Enrol: organisations, what they hold and delegate, their systems and keys, agreements and decoys, as the migrator.
 
-This is how the register is filled until organisations register themselves. Enrolling again, or from several processes
-at once, adds what is missing and changes nothing that stands. A crash leaves everything or nothing: one transaction.
+This is how the register is filled where nobody registers by hand: the demo and the tests. Enrolling again, or from
+several processes at once, adds what is missing and changes nothing that stands. A crash leaves everything or nothing:
+one transaction.
 """
 
 import datetime as dt
 import uuid
+from collections.abc import Iterable
 
 import asyncpg
 import msgspec
@@ -38,6 +40,48 @@ class EnrolledClient(msgspec.Struct, frozen=True, kw_only=True):
     scopes: tuple[str, ...]
 
 
+class EnrolledGrant(msgspec.Struct, frozen=True, kw_only=True):
+    """What an organisation's systems may have at most; `purposes` None narrows nothing.
+
+    With `details_required` no token is given without purpose and case in the signed assertion.
+    """
+
+    organisation: str
+    scopes: tuple[str, ...]
+    purposes: tuple[str, ...] | None = None
+    details_required: bool = False
+
+
+class EnrolledDelegation(msgspec.Struct, frozen=True, kw_only=True):
+    """An organisation lets a supplier's systems act for it, from now on unless dates say otherwise."""
+
+    organisation: str
+    supplier: str
+    scopes: tuple[str, ...]
+    purposes: tuple[str, ...] | None = None
+    valid_from: dt.datetime | None = None
+    valid_until: dt.datetime | None = None
+
+
+class EnrolledProvider(msgspec.Struct, frozen=True, kw_only=True):
+    """A key of the identity provider whose word on its officers an organisation answers for (RFC 8693)."""
+
+    organisation: str
+    issuer: str
+    kid: str
+    algorithm: str
+    jwk: bytes
+
+
+class EnrolledAuditorGrant(msgspec.Struct, frozen=True, kw_only=True):
+    """A system may read the ledger of these organisations for a dossier, for so many days (366 at most)."""
+
+    client: str
+    organisations: tuple[str, ...]
+    dossier: str
+    days: int = 365
+
+
 class EnrolledKey(msgspec.Struct, frozen=True, kw_only=True):
     """A system's public key: canonical JWK members as JSON; `kid` is its RFC 7638 thumbprint."""
 
@@ -67,13 +111,25 @@ class Decoy(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Enrolment(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that is to stand in the register."""
+    """Everything that is to stand in the register; an organisation without a grant has no system that gets a token."""
 
     organisations: tuple[EnrolledOrganisation, ...]
     clients: tuple[EnrolledClient, ...]
     keys: tuple[EnrolledKey, ...]
     agreements: tuple[EnrolledAgreement, ...]
     decoys: tuple[Decoy, ...]
+    grants: tuple[EnrolledGrant, ...] = ()
+    delegations: tuple[EnrolledDelegation, ...] = ()
+    providers: tuple[EnrolledProvider, ...] = ()
+    audits: tuple[EnrolledAuditorGrant, ...] = ()
+
+
+def granted(clients: Iterable[EnrolledClient]) -> tuple[EnrolledGrant, ...]:
+    """Each organisation granted what its own systems ask for; suppliers' systems are left out by whoever calls."""
+    scopes: dict[str, dict[str, None]] = {}
+    for client in clients:
+        scopes.setdefault(client.organisation, {}).update(dict.fromkeys(client.scopes))
+    return tuple(EnrolledGrant(organisation=o, scopes=tuple(held)) for o, held in scopes.items())
 
 
 async def enrol(dsn: str, enrolment: Enrolment) -> None:
@@ -87,11 +143,15 @@ async def enrol(dsn: str, enrolment: Enrolment) -> None:
         async with connection.transaction():
             await connection.execute(_SQL["enrol_lock"])
             await _organisations(connection, enrolment.organisations)
+            await _grants(connection, enrolment)
             await connection.executemany(
                 _SQL["enrol_client"], [(c.id, c.organisation, list(c.scopes)) for c in enrolment.clients]
             )
             await connection.executemany(
                 _SQL["enrol_key"], [(k.client, k.kid, k.algorithm, k.jwk) for k in enrolment.keys]
+            )
+            await connection.executemany(
+                _SQL["enrol_audit"], [(a.client, list(a.organisations), a.dossier, a.days) for a in enrolment.audits]
             )
             await _agreements(connection, enrolment.agreements)
             await connection.executemany(
@@ -116,6 +176,29 @@ async def _organisations(connection: asyncpg.Connection, organisations: tuple[En
             for o in organisations
         ],
     )
+
+
+async def _grants(connection: asyncpg.Connection, enrolment: Enrolment) -> None:
+    """Before the systems, so that each mandate is derived once."""
+    await connection.executemany(
+        _SQL["enrol_grant"],
+        [(g.organisation, list(g.scopes), _list(g.purposes), g.details_required) for g in enrolment.grants],
+    )
+    await connection.executemany(
+        _SQL["enrol_delegation"],
+        [
+            (d.organisation, d.supplier, list(d.scopes), _list(d.purposes), d.valid_from, d.valid_until)
+            for d in enrolment.delegations
+        ],
+    )
+    await connection.executemany(
+        _SQL["enrol_provider"],
+        [(p.organisation, p.issuer, p.kid, p.algorithm, p.jwk) for p in enrolment.providers],
+    )
+
+
+def _list(names: tuple[str, ...] | None) -> list[str] | None:
+    return None if names is None else list(names)
 
 
 async def _agreements(connection: asyncpg.Connection, agreements: tuple[EnrolledAgreement, ...]) -> None:

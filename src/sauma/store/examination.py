@@ -19,6 +19,7 @@ _SQL = load("examination")
 _BOOTSTRAP = "run what sauma migrate --print-bootstrap prints"
 _OLDEST = 150000
 _SKEW_SECONDS = 10.0
+_TWO_PERSONS = 2
 _BESIDE_POOLS = 3
 """Connections wanted beside the pools: a readiness probe, a migrator, somebody who looks."""
 
@@ -86,6 +87,14 @@ class _Guards(msgspec.Struct, frozen=True, kw_only=True):
     months_missing: int
 
 
+class _Registrars(msgspec.Struct, frozen=True, kw_only=True):
+    logs_in: bool
+    doubled: int
+    shared: int
+    beyond: int
+    operators: int
+
+
 async def examine(dsn: str, *, demand: Demand, clock: Callable[[], dt.datetime]) -> tuple[Finding, ...]:
     """Look at a migrated database as the server's role.
 
@@ -99,8 +108,10 @@ async def examine(dsn: str, *, demand: Demand, clock: Callable[[], dt.datetime])
         server = msgspec.convert(dict(row), _Server)
         role = msgspec.convert(dict(await connection.fetchrow(_SQL["role"])), _Role)
         guards = msgspec.convert(dict(await connection.fetchrow(_SQL["guards"])), _Guards)
+        registrars = msgspec.convert(dict(await connection.fetchrow(_SQL["registrars"])), _Registrars)
     skew = (server.clock - middle).total_seconds()
-    return (*_of_server(server, demand), _of_clock(skew), _of_role(role), *_of_guards(guards))
+    roles = (_of_role(role), _of_registrars(registrars))
+    return (*_of_server(server, demand), _of_clock(skew), *roles, *_of_guards(guards))
 
 
 async def examine_migrator(dsn: str) -> Finding:
@@ -237,12 +248,30 @@ def _of_role(role: _Role) -> Finding:
     return _ok("server role", "executes the functions of the schema api and nothing else")
 
 
+def _of_registrars(registrars: _Registrars) -> Finding:
+    """Two persons decide only where each has a login of their own that is a registrar's and nothing else."""
+    fix = "make sauma_registrar and its members as sauma migrate --print-bootstrap says"
+    wrong = {
+        "sauma_registrar may log in: nobody would know who it was": registrars.logs_in,
+        "a registrar is also another of Sauma's roles, or may make roles": registrars.doubled > 0,
+        "a registrar may become another registrar": registrars.shared > 0,
+        "registrars reach more than the functions of the schema registrar": registrars.beyond > 0,
+    }
+    for what, found in wrong.items():
+        if found:
+            return _wrong("registrars", what, fix)
+    if registrars.operators < _TWO_PERSONS:
+        what = f"{registrars.operators} can log in: nothing that gives access can be approved"
+        return _warn("registrars", what, "give two persons a login each that is a member of sauma_registrar")
+    return _ok("registrars", f"{registrars.operators} logins, each a registrar's and nothing else")
+
+
 def _of_guards(guards: _Guards) -> Iterator[Finding]:
     restore = "restore the schema as the migrations made it; find out who changed it"
     if guards.unguarded or guards.disabled:
-        yield _wrong("triggers", "a trigger that keeps the ledger as it was is missing or disabled", restore)
+        yield _wrong("triggers", "one that keeps ledger or mandates as they must be is missing or disabled", restore)
     else:
-        yield _ok("triggers", "the ledger's are there, enabled always")
+        yield _ok("triggers", "the ledger's and the mandates' are there, enabled always")
     if guards.foreign_owned:
         fix = "reassign it to sauma_owner, which nobody logs in as"
         yield _wrong("owner", "an object of ours has another owner, or sauma_owner may log in", fix)

@@ -53,12 +53,17 @@ class PostgresInspection:
         return _row(rows[0]) if rows else None
 
     async def audit_session_stands(self, session: uuid.UUID, organisation: str, client: str) -> bool:
-        """Whether the session is this client's and its time has not run out."""
+        """Whether the session is this client's and neither its time nor its grant's has run out."""
         rows = await self._fetch("audit_session_stands", session, organisation, client)
         return bool(rows[0][0])
 
+    async def audit_is_granted(self, client: str, dossier: str, until: dt.datetime) -> bool:
+        """Whether an auditor's grant to the system names the dossier and outlives a session that ends then."""
+        rows = await self._fetch("audit_is_granted", client, until, dossier)
+        return bool(rows[0][0])
+
     async def inspect_entry(self, receipt: Receipt, look: InspectKeys) -> LedgerRow | None:
-        """One entry within the organisation's sight, against session and committed read entry."""
+        """One entry within the organisation's sight and the grant, against session and committed read entry."""
         span = _span(look.entry)
         if span is None:
             return None

@@ -8,7 +8,7 @@ import asyncpg
 
 from sauma.core.disclosure import Receipt
 from sauma.core.errors import OutcomeUnknown, Unavailable
-from sauma.core.evidence import Claim, Entry
+from sauma.core.evidence import Claim, ClaimKind, Entry
 from sauma.core.matters import BasisVersions
 from sauma.exchange.ports import Build
 from sauma.exchange.record import writer_start
@@ -18,6 +18,12 @@ from sauma.store.statements import load
 
 _SQL = load("path")
 REPLAYED = "SA001"
+_STOOD = {
+    ClaimKind.ASSERTION.value: Missed.ASSERTION_REPLAYED,
+    ClaimKind.SUBJECT_TOKEN.value: Missed.SUBJECT_TOKEN_REPLAYED,
+    ClaimKind.REVOKED.value: Missed.REVOKED_BEFORE,
+}
+"""What the hint of a replayed claim names, other than the proof."""
 
 
 class PostgresLedger:
@@ -79,16 +85,16 @@ async def append(held: Held, entry: Entry, claims: tuple[Claim, ...], basis: Bas
             entry.payload,
             entry.payload_key,
             _basis(basis),
-            [c.kind.value for c in claims],
-            [c.digest for c in claims],
-            [c.expires_at for c in claims],
+            ",".join([c.kind.value for c in claims]),  # of an array asyncpg asks each member five times what it is
+            ",".join(["\\x" + c.digest.hex() for c in claims]),
+            ",".join([str(c.expires_at) for c in claims]),
         )
     except LOST:
         raise OutcomeUnknown from None
     except asyncpg.PostgresError as error:
         held.writer.doubtful = False
         if error.sqlstate == REPLAYED:
-            return Missed.REPLAYED
+            return _STOOD.get(str(error.hint), Missed.REPLAYED)
         if isinstance(error, FAILED):
             raise Unavailable("ledger-unavailable") from None
         raise

@@ -5,7 +5,7 @@ DO $database$
 BEGIN
   EXECUTE format('REVOKE ALL ON DATABASE %I FROM PUBLIC', current_database());
   EXECUTE format('ALTER DATABASE %I OWNER TO sauma_owner', current_database());
-  EXECUTE format('GRANT CONNECT ON DATABASE %I TO sauma_migrator, sauma_server, sauma_auditor, sauma_sequencer', current_database());
+  EXECUTE format('GRANT CONNECT ON DATABASE %I TO sauma_migrator, sauma_server, sauma_auditor, sauma_sequencer, sauma_registrar', current_database());
 END
 $database$;
 

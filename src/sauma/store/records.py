@@ -49,7 +49,7 @@ class PostgresRecords:
                     keys.case_mac,
                     keys.own_index,
                     keys.index,
-                    list(keys.resources),
+                    ",".join(keys.resources),  # asyncpg asks each member of an array five times what it is
                     keys.first,
                     keys.last,
                     keys.after.record if keys.after else None,

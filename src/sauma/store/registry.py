@@ -3,13 +3,24 @@
 import json
 
 import asyncpg
+import msgspec
 
 from sauma.core.errors import Unavailable
-from sauma.exchange.tokens import ClientState, KnownClient
+from sauma.exchange.tokens import ClientState, IdentityProvider, KnownClient, Mandate
 from sauma.store.pool import UNABLE, Database
 from sauma.store.statements import load
 
 _SQL = load("path")
+
+
+class _ProviderKey(msgspec.Struct, frozen=True):
+    """One key of an identity provider as the register's JSON spells it; `jwk` is JSON once more."""
+
+    organisation: str
+    issuer: str
+    kid: str
+    alg: str
+    jwk: str
 
 
 class PostgresRegister:
@@ -19,8 +30,8 @@ class PostgresRegister:
         self._database = database
 
     async def find_client(self, client_id: str) -> KnownClient | None:
-        """The registered system of that id, if any, whatever its state."""
-        rows = await self._fetch("find_client", client_id)
+        """The registered system of that id, if any, whatever its state, with the mandates that stand now."""
+        rows = await self._fetch("known_client", client_id)
         if not rows:
             return None
         row = rows[0]
@@ -30,12 +41,20 @@ class PostgresRegister:
         )
         return KnownClient(
             id=client_id,
-            organisations=(row["organisation"],),
+            organisation=row["organisation"],
             keys=keys,
-            scopes=frozenset(row["scopes"]),
-            state=ClientState.ACTIVE if row["active"] else ClientState.SUSPENDED,
-            version=row["client_version"],
+            state=ClientState(row["state"]),
+            mandates=msgspec.json.decode(row["mandates"], type=tuple[Mandate, ...]),
+            providers=_providers(row["providers"]),
+            jwks_uri=row["jwks_uri"],
+            nonce_required=row["nonce_required"],
+            certificate_bound=row["certificate_bound"],
         )
+
+    async def mandate_stands(self, client_id: str, organisation: str, version: int, token_digest: bytes) -> bool:
+        """Whether a token given under that version still holds and was not revoked; asked anew, nothing is written."""
+        rows = await self._fetch("mandate_stands", client_id, organisation, version, token_digest)
+        return bool(rows[0]["mandate_stands"])
 
     async def counties(self) -> dict[str, str]:
         """The business id of the organisation that answers for each area code."""
@@ -57,3 +76,12 @@ class PostgresRegister:
             except UNABLE:
                 raise Unavailable("ledger-unavailable") from None
         return found
+
+
+def _providers(rows: str) -> tuple[IdentityProvider, ...]:
+    """Each organisation's identity providers with all their keys."""
+    keys: dict[tuple[str, str], tuple[dict[str, str], ...]] = {}
+    for row in msgspec.json.decode(rows, type=tuple[_ProviderKey, ...]):
+        key = {**json.loads(row.jwk), "kid": row.kid, "alg": row.alg}
+        keys[row.organisation, row.issuer] = (*keys.get((row.organisation, row.issuer), ()), key)
+    return tuple(IdentityProvider(organisation=o, issuer=i, keys=held) for (o, i), held in keys.items())

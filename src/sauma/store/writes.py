@@ -110,6 +110,7 @@ class PostgresUnit:
             await self._connection.fetchval(
                 _SQL["claim"],
                 basis.client,
+                basis.organisation,
                 basis.client_version,
                 [c.kind.value for c in claims],
                 [c.digest for c in claims],
@@ -227,11 +228,10 @@ class PostgresUnit:
         """How current the controller's publication of a resource is."""
         return await self._written("put_publication_state", controller, resource, status, as_of)
 
-    async def open_audit_session(self, row: AuditSessionRow) -> None:
-        """A time-boxed right to read the ledger."""
-        await self._connection.execute(
-            _SQL["open_audit_session"], row.id, row.organisation, row.client, row.audit_purpose, row.until
-        )
+    async def open_audit_session(self, row: AuditSessionRow) -> bool:
+        """A time-boxed right to read the ledger; False where no grant of its dossier outlives it."""
+        values = (row.id, row.organisation, row.client, row.audit_purpose, row.until, row.dossier)
+        return bool(await self._connection.fetchval(_SQL["open_audit_session"], *values))
 
     async def _written(self, name: str, *values: object) -> Written:
         row = await self._row(name, *values)

@@ -30,6 +30,8 @@ class KeyPurpose(enum.Enum):
     CURSOR = "cursor"
     RECEIPT = "receipt"
 
+    __hash__ = object.__hash__  # as equality, by identity: the Enum's own hashes its name anew in Python each time
+
 
 WRAPPING = frozenset(
     {KeyPurpose.SEAL_ORDINARY, KeyPurpose.SEAL_RESTRICTED, KeyPurpose.SEAL_PROTECTION, KeyPurpose.PAYLOAD}

@@ -16,7 +16,7 @@ from sauma.vault.pseudonyms.handling import opaque_unit
 from sauma.vault.pseudonyms.pairwise import pairwise_id, resolve_pairwise
 from sauma.vault.pseudonyms.tags import TagKind, monthly_tag
 from sauma.vault.seal import SALT_LENGTH, Place, open_group, seal_group
-from sauma.vault.signing import ReceiptSigner
+from sauma.vault.signing import ReceiptSigner, nonce_key
 
 
 class LocalVault:
@@ -39,6 +39,10 @@ class LocalVault:
     def blind_index_version(self) -> int:
         """The key version of every `blind_index` this vault makes; stored beside it."""
         return self._index_key.version
+
+    def nonce_key(self) -> bytes:
+        """The key of the deployment's DPoP nonces, the same in every worker."""
+        return nonce_key(self.provider)
 
     def new_data_key(self) -> DataKey:
         """A fresh data key."""

@@ -17,6 +17,8 @@ from sauma.vault.local import LocalVault
 from sauma.vault.seal import Place, group_digest
 
 SCHEMA_VERSION = 1
+_CLASSES = {sensitivity.value: sensitivity for sensitivity in Sensitivity}
+_TABLES = {name: resource.table for name, resource in REGISTRY.items()}
 
 
 def open_sealed(vault: LocalVault, sealed: Sealed) -> Opened:
@@ -51,7 +53,7 @@ def _open_group(
     row = group.row
     if not hmac.compare_digest(group_digest(group.sealed), row.digest):
         raise refused()
-    sensitivity = Sensitivity(row.sensitivity)
+    sensitivity = _CLASSES[row.sensitivity]
     name = (group.subject, row.sensitivity, group.key.wrapped)
     if name not in keys:
         key_place = DataKeyPlace(controller=sealed.controller, subject=group.subject, sensitivity=sensitivity)
@@ -60,7 +62,7 @@ def _open_group(
         controller=sealed.controller,
         subject=group.subject,
         record=row.record,
-        table=REGISTRY[row.resource].table,
+        table=_TABLES[row.resource],
         sensitivity=sensitivity,
         schema_version=SCHEMA_VERSION,
         revision=row.revision,

@@ -1,10 +1,11 @@
 """Where keys live: the protocol every key store is held to, and the store of the local key ring file."""
 
+import functools
 import hmac
 from typing import Protocol
 
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM, AESSIV
 
 from sauma.vault.encoding import refused
 from sauma.vault.keyring import Keyring, StoredKey
@@ -143,6 +144,12 @@ class LocalProvider:
         if material is None:
             raise refused()
         return material
+
+
+@functools.lru_cache(maxsize=_DERIVED_KEPT)
+def siv(derived: bytes) -> AESSIV:
+    """AES-256-SIV (RFC 5297) under 64 derived bytes; kept as long as what it was derived from is (`derive`)."""
+    return AESSIV(derived)
 
 
 def _version(key: StoredKey) -> int:

@@ -57,6 +57,7 @@ class _Group(msgspec.Struct, frozen=True, kw_only=True, array_like=True, forbid_
     fields: Annotated[dict[_FieldId, _Ciphertext], msgspec.Meta(min_length=1, max_length=_MAX_FIELDS)]
 
 
+_PLACED = struct.Struct(f">13sBB{SALT_LENGTH}s16s16s16sHcHIH")
 _DECODER = msgspec.msgpack.Decoder(_Group)
 _ENCODER = msgspec.msgpack.Encoder()
 
@@ -123,32 +124,30 @@ def group_context(place: Place, salt: bytes, field_ids: Iterable[int]) -> bytes:
     """The fixed-width bytes a group's key and commitment are derived from; `field_ids` ascending.
 
     Raises:
-        SealError: a field id beyond 32 bits.
+        SealError: a number beyond its width, or a salt of another length.
     """
     listed = tuple(field_ids)
     try:
-        ids = struct.pack(f">{len(listed)}I", *listed)
-    except struct.error:
-        ids = None
-    if ids is None:
-        raise refused()
-    return b"".join(
-        (
+        placed = _PLACED.pack(
             b"sauma/seal/v1",
-            bytes((VERSION, AES_256_GCM)),
+            VERSION,
+            AES_256_GCM,
             salt,
             organisation16(place.controller),
             place.subject.bytes,
             place.record.bytes,
-            uint(place.table, width=2),
+            place.table,
             class_byte(place.sensitivity),
-            uint(place.schema_version, width=2),
-            uint(place.revision, width=4),
-            uint(len(listed), width=2),
-            ids,
-            b"\x01",
+            place.schema_version,
+            place.revision,
+            len(listed),
         )
-    )
+        ids = struct.pack(f">{len(listed)}I", *listed)
+    except struct.error:
+        placed = ids = b""
+    if not placed or len(salt) != SALT_LENGTH:
+        raise refused()
+    return placed + ids + b"\x01"
 
 
 def _derive(place: Place, dek: DataKey, salt: bytes, field_ids: Iterable[int]) -> tuple[bytes, bytes]:

@@ -64,6 +64,11 @@ def _base64url(content: bytes) -> str:
 _MAC_LENGTH = 16
 
 
+def nonce_key(provider: Provider) -> bytes:
+    """32 bytes every worker derives alike, for values that hold two minutes and open nothing (RFC 9449 section 8)."""
+    return provider.mac(provider.current(KeyPurpose.CURSOR), b"sauma/dpop-nonce/v1\x00")
+
+
 def seal_cursor(provider: Provider, *, context: str, content: bytes) -> str:
     """Content and its MAC under the context, base64url without padding."""
     return base64.urlsafe_b64encode(content + _mac(provider, context, content)).rstrip(b"=").decode("ascii")

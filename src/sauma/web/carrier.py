@@ -47,7 +47,7 @@ def passage_of(scope: Scope, security_servers: frozenset[str]) -> Passage:
     """How a request came; its carrier is None unless a configured security server is the TCP peer."""
     trace = str(scope["state"]["traceparent"]).split("-")[1]
     peer = scope.get("client")
-    if not security_servers or peer is None or _address(peer[0]) not in security_servers:
+    if not security_servers or peer is None or plain_address(peer[0]) not in security_servers:
         return Passage(trace=trace)
     return Passage(trace=trace, carrier=carrier_of(scope["headers"]))
 
@@ -124,7 +124,7 @@ def _parts(identifier: str | None) -> list[str] | None:
     return None if faulty or {".", ".."} & set(parts) else parts
 
 
-def _address(host: str) -> str:
+def plain_address(host: str) -> str:
     """An address in the one spelling; a peer on a dual-stack socket is the IPv4 address it is."""
     address = ipaddress.ip_address(host)
     mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None

@@ -14,7 +14,6 @@ from litestar.types import Receive, Scope, Send
 
 from sauma.core.canonical import JsonValue, structured_digest
 from sauma.core.canonical import digest as sha256
-from sauma.core.decision import Reason
 from sauma.core.disclosure import Disclosed
 from sauma.core.errors import BadRequest, SealError
 from sauma.core.parties import Caller, Officer, OfficerKind, Passage
@@ -26,15 +25,16 @@ from sauma.core.people import (
     check_case_reference,
     looks_like_hetu,
 )
-from sauma.core.problems import ProblemTexts
-from sauma.exchange.append import refuse, refuse_carrier
+from sauma.core.problems import ProblemTexts, Reason
+from sauma.exchange.append import refuse, refuse_access, refuse_carrier
 from sauma.exchange.ports import World
 from sauma.exchange.record import receipt_member
-from sauma.exchange.tokens import TokenDecision, TokenRequest
+from sauma.exchange.tokens import TokenEndpoints
 from sauma.exchange.write import Call, Done
 from sauma.web.bodies import OfficerBody
 from sauma.web.carrier import passage_of
-from sauma.web.gate import default_deny, stated_scope
+from sauma.web.certificate import CertificateSource
+from sauma.web.gate import default_deny, stated_access
 from sauma.web.traffic import Traffic
 
 AnyRequest = Request[Any, Any, Any]
@@ -52,13 +52,31 @@ class Credentials(Confidential, frozen=True, kw_only=True):
     authorizations: tuple[str, ...]
     proofs: tuple[str, ...]
     passage: Passage
+    certificate: str | None = None
+
+    def shown(self) -> dict[str, Any]:
+        """What is judged of them, by name; how the request came is not."""
+        return {name: getattr(self, name) for name in self.__struct_fields__ if name != "passage"}
+
+
+class Admitted(msgspec.Struct, frozen=True, kw_only=True):
+    """A verified caller, and the DPoP nonce it is told with its answer (RFC 9449 section 9), if it needs one."""
+
+    caller: Caller
+    nonce: str | None = None
 
 
 class Challenged(Exception):  # noqa: N818  # the 401 itself
-    """The caller is not who a protected route may serve: status, body and headers of RFC 6750 and 9449."""
+    """The caller is not who a protected route may serve: status, body and headers of RFC 6750 and 9449.
 
-    def __init__(self, status: int, body: Mapping[str, object], headers: tuple[tuple[str, str], ...]) -> None:
+    `reason` is the exact one, for the log alone.
+    """
+
+    def __init__(
+        self, status: int, body: Mapping[str, object], headers: tuple[tuple[str, str], ...], *, reason: str
+    ) -> None:
         super().__init__(status)
+        self.reason = reason
         self.status = status
         self.body = body
         self.headers = headers
@@ -67,17 +85,21 @@ class Challenged(Exception):  # noqa: N818  # the 401 itself
 class Edge(msgspec.Struct, frozen=True, kw_only=True):
     """The parts the routes use, made in the composition root.
 
-    `authenticate` raises Challenged; `token_challenge` makes one for an error code and the scope that is missing.
+    `authenticate` raises Challenged; `token_challenge` makes one for an error code and what else its challenge says.
+    `issues`: tokens are issued here; else what a route with `issuer` in its `opt` would do is done elsewhere.
     `security_servers` are the addresses whose X-Road headers are read.
     """
 
     world: World
-    authenticate: Callable[[Credentials], Caller]
-    token_challenge: Callable[[str, str | None], Challenged]
-    issue_token: Callable[[TokenRequest], Awaitable[TokenDecision]]
+    authenticate: Callable[[Credentials], Awaitable[Admitted]]
+    token_challenge: Callable[[str, Mapping[str, str]], Challenged]
+    issues: bool
+    tokens: TokenEndpoints
     documents: Mapping[str, bytes]
+    key_set: Callable[[], bytes]
     public_url: str
     security_servers: frozenset[str]
+    certificates: CertificateSource
     problem_texts: ProblemTexts
     ready: Callable[[], Awaitable[bool]]
     traffic: Traffic
@@ -91,7 +113,9 @@ def edge_of(connection: ASGIConnection[Any, Any, Any, Any]) -> Edge:
 
 
 async def guard(connection: ASGIConnection[Any, Any, Any, Any], route: BaseRouteHandler) -> None:
-    """The one guard of every route: unambiguous request, then a verified caller who holds the route's scope.
+    """The one guard of every route: unambiguous request, then a verified caller whose token holds what the route does.
+
+    The token must hold the route's scope, and its details, where they name actions, the route's (RFC 9396).
 
     Behind X-Road the carrier must speak for the caller's organisation; a GET has its officer in the token only, so
     there the officer is compared too. What has a body is compared with it in `officer_of` and `optional_officer`.
@@ -102,33 +126,38 @@ async def guard(connection: ASGIConnection[Any, Any, Any, Any], route: BaseRoute
         Unavailable: `overloaded`.
         BadRequest: `rate-limited`, or what makes the request ambiguous.
         Challenged: no valid token and proof.
-        Refused: the carrier does not agree, or the scope is missing (recorded).
+        Refused: the carrier does not agree, or scope or action is missing (recorded).
     """
     default_deny(connection, route)
-    scope, edge = stated_scope(route.opt), edge_of(connection)
+    stated, edge = stated_access(route.opt), edge_of(connection)
     if route.opt.get("always") is True:
         edge.traffic.look(connection.scope)
         return
     connection.scope["state"]["visit"].enter()
-    if scope is None:
+    if stated is None:
+        if route.opt.get("issuer") is True and not edge.issues:
+            raise BadRequest("not-found")
         edge.traffic.admit_address(connection.scope, token="form" in route.opt)
         return
     passage = passage_of(connection.scope, edge.security_servers)
     try:
-        caller = edge.authenticate(_credentials(connection, passage))
-    except Challenged:
+        admitted = await edge.authenticate(_credentials(connection, passage))
+    except (BadRequest, Challenged):
         edge.traffic.admit_address(connection.scope)
         raise
-    connection.scope["state"]["caller"] = caller
+    caller = admitted.caller
+    connection.scope["state"].update(caller=caller, nonce=admitted.nonce)
     edge.traffic.admit_client(connection.scope, caller.organisation, caller.client.id)
     if passage.carrier is not None:
-        header = passage.carrier.stranger_to(caller.organisation)
+        header = passage.carrier.stranger_to(caller.organisation, caller.supplier)
         if header is None and connection.scope.get("method") == "GET":
             header = passage.carrier.at_odds_with(caller.officer, ())
         if header is not None:
             await refuse_carrier(edge.world, caller, header, officer=caller.officer, body=b"")
-    if scope not in caller.scopes and route.opt.get("or_scope") not in caller.scopes:
+    if stated.scope not in caller.scopes and route.opt.get("or_scope") not in caller.scopes:
         await refuse(edge.world, caller, Reason.SCOPE_MISSING, officer=caller.officer, body=b"")
+    if not caller.access.allows(stated.action):
+        await refuse_access(edge.world, caller, (), officer=caller.officer, body=b"")
 
 
 def _credentials(connection: ASGIConnection[Any, Any, Any, Any], passage: Passage) -> Credentials:
@@ -140,6 +169,7 @@ def _credentials(connection: ASGIConnection[Any, Any, Any, Any], passage: Passag
         authorizations=tuple(v.decode("latin-1") for k, v in headers if k.lower() == b"authorization"),
         proofs=tuple(v.decode("latin-1") for k, v in headers if k.lower() == b"dpop"),
         passage=passage,
+        certificate=edge_of(connection).certificates.thumbprint_of(connection.scope),
     )
 
 
@@ -178,6 +208,18 @@ async def optional_officer(request: AnyRequest, stated: OfficerBody | None, *ref
         world, received = edge_of(request).world, await request.body()
         await refuse_carrier(world, caller, header, officer=officer, body=received)
     return officer
+
+
+async def stay_in_case(request: AnyRequest, references: Mapping[str, str], *, officer: Officer | None) -> None:
+    """Case references, by the pointers to them, that the token must be for where it names a case (RFC 9396).
+
+    Raises:
+        Refused: it names another (recorded).
+    """
+    caller = caller_of(request)
+    stray = tuple(p for p, named in references.items() if caller.access.stray(purpose=None, case_reference=named))
+    if stray:
+        await refuse_access(edge_of(request).world, caller, stray, officer=officer, body=await request.body())
 
 
 def _officer(stated: OfficerBody) -> Officer:

@@ -10,7 +10,8 @@ from litestar.datastructures import State
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
-from sauma.exchange.append import CallerChanged, ProofReplayed, Refused
+from sauma.core.parties import CONTEXTS, FRESH_SECONDS
+from sauma.exchange.append import CallerChanged, ProofReplayed, Refused, StepUp
 from sauma.exchange.record import receipt_member
 from sauma.web.carrier import traceparent_of
 from sauma.web.context import Challenged, Edge, caller_of, edge_of, guard
@@ -77,6 +78,7 @@ class Envelope:
                     (b"api-version", API_VERSION.encode()),
                     (b"x-content-type-options", b"nosniff"),
                     *self._traffic.lines(scope),
+                    *_nonce_line(scope),
                 ]
             await send(message)
 
@@ -95,6 +97,7 @@ def application(
     answers = writer.exception_map() | {
         Challenged: _challenged(writer),
         Refused: _refused(writer),
+        StepUp: _step_up(writer),
         CallerChanged: _credentials_gone(writer, "invalid_token"),
         ProofReplayed: _credentials_gone(writer, "invalid_dpop_proof"),
     }
@@ -120,9 +123,15 @@ def vocabulary(app: Litestar, edge: Edge) -> Vocabulary:
     return Vocabulary(routes=routes, purposes=frozenset(edge.world.catalogue.purposes))
 
 
+def _nonce_line(scope: Scope) -> tuple[tuple[bytes, bytes], ...]:
+    """The nonce of the next proof, for a caller that needs one and was let in (RFC 9449 section 9)."""
+    nonce = scope["state"].get("nonce")
+    return () if nonce is None else ((b"dpop-nonce", nonce.encode()),)
+
+
 def _challenged(writer: ProblemWriter) -> Callable[[Request[Any, Any, Any], Challenged], Response[bytes]]:
     def answer(request: Request[Any, Any, Any], error: Challenged) -> Response[bytes]:
-        request.scope["state"]["challenge"] = error.body.get("error", "none")
+        request.scope["state"].update(challenge=error.body.get("error", "none"), reason=error.reason)
         response = writer.challenge(request, error.status, error.body)
         response.headers |= {name: value for name, value in error.headers if name.lower() != "content-type"}
         return response
@@ -132,9 +141,12 @@ def _challenged(writer: ProblemWriter) -> Callable[[Request[Any, Any, Any], Chal
 
 def _credentials_gone(writer: ProblemWriter, error: str) -> Callable[[Request[Any, Any, Any], Any], Response[bytes]]:
     challenged = _challenged(writer)
+    reason = {"invalid_token": "caller-changed", "invalid_dpop_proof": "proof-replayed"}[error]
 
     def answer(request: Request[Any, Any, Any], _: CallerChanged | ProofReplayed) -> Response[bytes]:
-        return challenged(request, edge_of(request).token_challenge(error, None))
+        answered = challenged(request, edge_of(request).token_challenge(error, {}))
+        request.scope["state"]["reason"] = reason
+        return answered
 
     return answer
 
@@ -152,9 +164,24 @@ def _refused(writer: ProblemWriter) -> Callable[[Request[Any, Any, Any], Refused
     return answer
 
 
-def _missing_scope(request: Request[Any, Any, Any]) -> str:
-    """The first of the route's scopes that the token lacks (RFC 6750 section 3)."""
+def _missing_scope(request: Request[Any, Any, Any]) -> dict[str, str]:
+    """The first of the route's scopes that the token lacks (RFC 6750 section 3), none where it lacks something else."""
     opt = request.route_handler.opt
     stated = [str(opt[name]) for name in ("scope", "or_scope") if name in opt]
     held = caller_of(request).scopes
-    return next((scope for scope in stated if scope not in held), stated[0])
+    missing = [scope for scope in stated if scope not in held]
+    return {"scope": missing[0]} if missing else {}
+
+
+def _step_up(writer: ProblemWriter) -> Callable[[Request[Any, Any, Any], StepUp], Response[bytes]]:
+    def answer(request: Request[Any, Any, Any], error: StepUp) -> Response[bytes]:
+        edge, state = edge_of(request), request.scope["state"]
+        wanted = {"acr_values": " ".join(CONTEXTS), "max_age": str(FRESH_SECONDS)}
+        said = edge.token_challenge("insufficient_user_authentication", wanted)
+        state["outcome"], state["challenge"] = REFUSED, said.body["error"]
+        receipt = receipt_member(edge.world, error.receipt.entry, error.receipt.leaf_hash)
+        response = writer.challenge(request, said.status, said.body, receipt=receipt)
+        response.headers |= {name: value for name, value in said.headers if name.lower() != "content-type"}
+        return response
+
+    return answer

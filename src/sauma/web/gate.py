@@ -22,9 +22,10 @@ from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 from litestar.types import Scope
 from litestar.typing import FieldDefinition
 
+from sauma.core.authorisation import Action
 from sauma.core.errors import BadRequest
 from sauma.core.intake import bad_request, is_clean, members_of
-from sauma.core.people import looks_like_hetu
+from sauma.core.people import Confidential, looks_like_hetu
 from sauma.core.resources import RECORD_MEMBERS
 
 BODY_LIMIT = 64 * 1024
@@ -117,32 +118,49 @@ def check_path(raw_path: bytes) -> None:
             _refuse("invalid-value")
 
 
+class Stated(Confidential, frozen=True, kw_only=True):
+    """What a token must hold to be let in at a route: the scope, and the action its details may confine it to."""
+
+    scope: str
+    action: Action
+
+
+def stated_access(opt: dict[str, Any]) -> Stated | None:
+    """What a route states to need of a token, None for a route that says it is open to all.
+
+    Raises:
+        BadRequest: `scope-missing` where the route says nothing, half of it, or both.
+    """
+    scope, action, opened = opt.get("scope"), opt.get("action"), opt.get("open")
+    if isinstance(scope, str) and scope and isinstance(action, Action) and opened is None:
+        return Stated(scope=scope, action=action)
+    if scope is not None or action is not None or opened is not True:
+        _refuse("scope-missing")
+    return None
+
+
 def stated_scope(opt: dict[str, Any]) -> str | None:
     """The scope a route states, None for a route that says it is open to all.
 
     Raises:
-        BadRequest: `scope-missing` where the route says neither, or both.
+        BadRequest: as `stated_access`.
     """
-    scope, opened = opt.get("scope"), opt.get("open")
-    if isinstance(scope, str) and scope and opened is None:
-        return scope
-    if scope is not None or opened is not True:
-        _refuse("scope-missing")
-    return None
+    stated = stated_access(opt)
+    return None if stated is None else stated.scope
 
 
 def default_deny(connection: ASGIConnection[Any, Any, Any, Any], route: BaseRouteHandler) -> None:
     """The guard of every route: unambiguous path, a stated scope or openness, and only the query it states.
 
-    A route states `opt={"scope": "case:read"}` or `opt={"open": True}`, and its parameters as `"query": ("limit",)`.
-    The caller must still check the token against `stated_scope(route.opt)`.
+    A route states `opt={"scope": "case:read", "action": Action.DISCLOSE}` or `opt={"open": True}`, and its parameters
+    as `"query": ("limit",)`. The caller must still check the token against `stated_access(route.opt)`.
 
     Raises:
         BadRequest: `not-found`, `scope-missing` or `invalid-value`.
     """
     scope = connection.scope
     check_path(scope.get("raw_path") or scope["path"].encode())
-    stated_scope(route.opt)
+    stated_access(route.opt)
     strict_query(scope["query_string"], route.opt.get("query", ()))
 
 

@@ -73,7 +73,8 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_de
 class CredentialsProblem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The answer to credentials that do not let in: a problem whose kind is the OAuth error, and none without any.
 
-    `error` and `error_description` are those of the challenge in `WWW-Authenticate` (RFC 6750 section 3).
+    `error` and `error_description` are those of the challenge in `WWW-Authenticate` (RFC 6750 section 3). A refusal
+    that was recorded, because only the officer's login is missing (RFC 9470), has its entry and receipt.
     """
 
     type: str
@@ -83,6 +84,8 @@ class CredentialsProblem(msgspec.Struct, frozen=True, kw_only=True, omit_default
     instance: str
     error: str | msgspec.UnsetType = msgspec.UNSET
     error_description: str | msgspec.UnsetType = msgspec.UNSET
+    decision_id: str | msgspec.UnsetType = msgspec.field(default=msgspec.UNSET, name="decisionId")
+    receipt: dict[str, str] | msgspec.UnsetType = msgspec.UNSET
 
 
 class ProblemWriter:
@@ -148,10 +151,18 @@ class ProblemWriter:
             errors=tuple(PointedError(pointer=pointer, code=code) for pointer in pointers),
         )
 
-    def challenge(self, request: Request[Any, Any, Any], status: int, body: Mapping[str, object]) -> Response[bytes]:
+    def challenge(
+        self,
+        request: Request[Any, Any, Any],
+        status: int,
+        body: Mapping[str, object],
+        *,
+        receipt: dict[str, str] | None = None,
+    ) -> Response[bytes]:
         """The answer to credentials that let nobody in; `body` holds the OAuth error and its text, or nothing.
 
-        Credentials in a place where they may not be are a malformed request: 400, a problem with a code.
+        `receipt` is that of a refusal that was recorded. Credentials in a place where they may not be are a malformed
+        request: 400, a problem with a code.
         """
         told = {name: str(said) for name, said in body.items()}
         if status == HTTPStatus.BAD_REQUEST:
@@ -162,7 +173,14 @@ class ProblemWriter:
         text = told.get("error_description", _NO_CREDENTIALS)
         instance, title = self._new_id().urn, HTTPStatus(status).phrase
         refused = CredentialsProblem(
-            type="about:blank", title=title, status=status, detail=text, instance=instance, **told
+            type="about:blank",
+            title=title,
+            status=status,
+            detail=text,
+            instance=instance,
+            decision_id=msgspec.UNSET if receipt is None else receipt["entryId"],
+            receipt=msgspec.UNSET if receipt is None else receipt,
+            **told,
         )
         return _written(refused, status)
 

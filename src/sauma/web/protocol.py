@@ -67,10 +67,12 @@ class BoundedProtocol(HttpToolsProtocol):
         """The head is whole.
 
         Raises:
-            ValueError: too many wait before it, of which the parser makes a request that is not one.
+            ValueError: too many wait before it, or it does not name one host (RFC 9112 section 3.2: two readers could
+                take two); the parser makes of it a request that is not one.
         """
         self._await(_Awaited.BODY)
-        if len(self.pipeline) >= PIPELINED:
+        hosts = sum(name == b"host" for name, _ in self.headers)
+        if len(self.pipeline) >= PIPELINED or hosts > 1 or (not hosts and self.parser.get_http_version() == "1.1"):
             raise ValueError
         super().on_headers_complete()
 

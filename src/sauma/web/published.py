@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from sauma.core.parties import Assurance
 from sauma.core.people import Confidential
 from sauma.core.problems import Actor, Retry
 from sauma.core.purposes import Cell, Flow, Precondition, Provision, Text, Window
@@ -96,6 +97,13 @@ class PurposePage(PurposeSummary, frozen=True, kw_only=True, rename="camel"):
     preconditions: tuple[Precondition, ...]
     receiver_roles: tuple[str, ...]
     unattended: bool
+    officer_assurance: Annotated[
+        Assurance,
+        msgspec.Meta(
+            description="`authenticated`: the officer must have logged in (token exchange, RFC 8693), else the answer "
+            "is 401 `insufficient_user_authentication`. Sauma policy, no provision."
+        ),
+    ]
     window: Annotated[
         Window | None,
         msgspec.Meta(description="How many months a query covers by itself and may at most reach back; null: no pull."),
@@ -174,12 +182,18 @@ class ServerMetadata(Confidential, frozen=True, kw_only=True):
 
     issuer: str
     token_endpoint: str
+    introspection_endpoint: str
+    revocation_endpoint: str
     jwks_uri: str
     scopes_supported: tuple[str, ...]
     response_types_supported: tuple[str, ...]
     grant_types_supported: tuple[str, ...]
     token_endpoint_auth_methods_supported: tuple[str, ...]
     token_endpoint_auth_signing_alg_values_supported: tuple[str, ...]
+    introspection_endpoint_auth_methods_supported: tuple[str, ...]
+    introspection_endpoint_auth_signing_alg_values_supported: tuple[str, ...]
+    revocation_endpoint_auth_methods_supported: tuple[str, ...]
+    revocation_endpoint_auth_signing_alg_values_supported: tuple[str, ...]
     dpop_signing_alg_values_supported: tuple[str, ...]
     authorization_details_types_supported: tuple[str, ...]
     protected_resources: tuple[str, ...]
@@ -211,6 +225,39 @@ class TokenAnswer(Confidential, frozen=True, kw_only=True):
     expires_in: Annotated[int, msgspec.Meta(description="Seconds.")]
     scope: str
     authorization_details: tuple[dict[str, msgspec.Raw], ...]
+    issued_token_type: Annotated[
+        Literal["urn:ietf:params:oauth:token-type:access_token"] | msgspec.UnsetType,
+        msgspec.Meta(description="With token-exchange only (RFC 8693 section 2.2.1)."),
+    ] = msgspec.UNSET
+
+
+class Introspection(Confidential, frozen=True, kw_only=True):
+    """What a token holds (RFC 7662 section 2.2); of one that does not stand only that."""
+
+    active: bool
+    token_type: Literal["DPoP"] | msgspec.UnsetType = msgspec.UNSET
+    iss: str | msgspec.UnsetType = msgspec.UNSET
+    aud: str | msgspec.UnsetType = msgspec.UNSET
+    sub: Annotated[str | msgspec.UnsetType, msgspec.Meta(description="The organisation's Y-tunnus.")] = msgspec.UNSET
+    client_id: str | msgspec.UnsetType = msgspec.UNSET
+    scope: str | msgspec.UnsetType = msgspec.UNSET
+    iat: int | msgspec.UnsetType = msgspec.UNSET
+    exp: int | msgspec.UnsetType = msgspec.UNSET
+    jti: str | msgspec.UnsetType = msgspec.UNSET
+    cnf: Annotated[
+        dict[str, str] | msgspec.UnsetType,
+        msgspec.Meta(description="What it is bound to: `jkt`, and `x5t#S256` where a certificate is."),
+    ] = msgspec.UNSET
+    act: Annotated[
+        dict[str, str] | msgspec.UnsetType, msgspec.Meta(description="The supplier that acts (RFC 8693 section 4.1).")
+    ] = msgspec.UNSET
+    acr: str | msgspec.UnsetType = msgspec.UNSET
+    auth_time: int | msgspec.UnsetType = msgspec.UNSET
+    authorization_details: tuple[dict[str, msgspec.Raw], ...] | msgspec.UnsetType = msgspec.UNSET
+
+
+class Revocation(Confidential, frozen=True, kw_only=True):
+    """Nothing: the answer is the same whatever was revoked (RFC 7009 section 2.2)."""
 
 
 class OAuthError(Confidential, frozen=True, kw_only=True):

@@ -7,10 +7,25 @@ select pg_advisory_xact_lock(7215002)
 -- name: enrol_organisation
 insert into registry.organisation (id, kind, name_fi, name_sv, name_en, area_code, municipality_code, active)
 values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict do nothing
+-- name: enrol_grant
+insert into registry.organisation_grant (organisation, scopes, purposes, details_required)
+values ($1, $2, $3, $4) on conflict do nothing
+-- name: enrol_delegation
+insert into registry.delegation (organisation, supplier, scopes, purposes, valid_from, valid_until)
+values ($1, $2, $3, $4, coalesce($5, clock_timestamp()), $6) on conflict do nothing
+-- name: enrol_provider
+insert into registry.identity_provider (organisation, issuer, kid, algorithm, jwk)
+values ($1, $2, $3, $4, $5) on conflict do nothing
 -- name: enrol_client
 insert into registry.client (id, organisation, scopes) values ($1, $2, $3) on conflict do nothing
 -- name: enrol_key
 insert into registry.client_key (client, kid, algorithm, jwk) values ($1, $2, $3, $4) on conflict do nothing
+-- name: enrol_audit
+insert into registry.auditor_grant as g (client, organisations, dossier, until)
+values ($1, $2, $3, clock_timestamp() + make_interval(days => $4))
+on conflict (client, dossier) where active do update
+   set organisations = excluded.organisations, granted_at = excluded.granted_at, until = excluded.until
+ where g.until <= clock_timestamp()
 -- name: enrol_agreement
 insert into registry.agreement (id, discloser, receiver, purpose, valid_from, max_months, per_person_day)
 values ($1, $2, $3, $4, $5, $6, $7) on conflict do nothing

@@ -8,6 +8,8 @@ select id, recorded_at, leaf, leaf_hash, manifest, payload, payload_key
 select receiver, discloser from api.disclosure_parties($1, $2, $3)
 -- name: audit_session_stands
 select api.audit_session_stands($1, $2, $3)
+-- name: audit_is_granted
+select api.audit_is_granted($1, $2, $3)
 -- name: inspect_entry
 select id, recorded_at, leaf, leaf_hash, manifest, payload, payload_key
   from api.inspect_entry($1, $2, $3, $4, $5, $6, $7)

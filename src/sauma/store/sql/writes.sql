@@ -3,7 +3,7 @@ select state, status, answer, etag from api.begin_write($1, $2)
 -- name: end_write
 select api.end_write($1, $2, $3, $4, $5)
 -- name: claim
-select api.claim($1, $2, $3, $4, $5)
+select api.claim($1, $2, $3, $4, $5, $6)
 -- name: find_subject
 select subject, canonical, seed, key_ids, key_classes, key_wrapped from api.find_subject($1, $2)
 -- name: add_subject
@@ -27,4 +27,4 @@ select api.split_identifier($1, $2, $3, $4, $5, $6, $7, $8, $9)
 -- name: put_publication_state
 select status, revision from api.put_publication_state($1, $2, $3, $4)
 -- name: open_audit_session
-select api.open_audit_session($1, $2, $3, $4, $5)
+select api.open_audit_session($1, $2, $3, $4, $5, $6)

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 from sauma.core.people import IdentifierKind
 from sauma.vault.encoding import identifier_bytes, kind_byte, kind_of, organisation16, refused
 from sauma.vault.keys import KeyPurpose, KeyRef
-from sauma.vault.provider import Provider
+from sauma.vault.provider import Provider, siv
 
 _BLOCK = 32
 _ID = re.compile(r"s([1-9][0-9]{0,8})\.([A-Za-z0-9_-]{64,512})")
@@ -55,7 +55,8 @@ def resolve_pairwise(provider: Provider, *, organisation: str, text: str) -> tup
 
 def _cipher(provider: Provider, key: KeyRef) -> AESSIV:
     """The AES-256-SIV cipher of a key version, from two MAC blocks; the organisation is its associated data."""
-    return AESSIV(b"".join(provider.derive(key, b"sauma/pairwise/v1" + block) for block in (b"\x01", b"\x02")))
+    one, two = (provider.derive(key, b"sauma/pairwise/v1" + block) for block in (b"\x01", b"\x02"))
+    return siv(one + two)
 
 
 def _decode(text: str) -> bytes:

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 from sauma.core.people import PersonIdentifier
 from sauma.vault.encoding import organisation16, refused
 from sauma.vault.keys import KeyPurpose
-from sauma.vault.provider import Provider
+from sauma.vault.provider import Provider, siv
 from sauma.vault.pseudonyms.tags import person_identity
 
 SEED_LENGTH = 16
@@ -43,4 +43,4 @@ def unwrap_seed(provider: Provider, *, controller: str, wrapped: bytes) -> bytes
 def _cipher(provider: Provider, controller: str) -> AESSIV:
     root = provider.current(KeyPurpose.SEED_WRAP)
     context = b"sauma/seed-wrap/v1" + organisation16(controller)
-    return AESSIV(provider.derive(root, context + b"\x01") + provider.derive(root, context + b"\x02"))
+    return siv(provider.derive(root, context + b"\x01") + provider.derive(root, context + b"\x02"))

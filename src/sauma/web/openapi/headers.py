@@ -18,7 +18,8 @@ PARAMETERS: MappingProxyType[str, JsonObject] = MappingProxyType(
             "required": True,
             "description": "A proof JWT (RFC 9449): header `typ` dpop+jwt, `alg` and the public `jwk`; `htm` the "
             "method, `htu` the absolute URL without query, `iat`, a `jti` of 16 to 256 characters never used again, "
-            "and with an access token `ath`, base64url of its SHA-256. A new proof for every call.",
+            "and with an access token `ath`, base64url of its SHA-256; `nonce`, where the last answer's `DPoP-Nonce` "
+            "gave one. A new proof for every call.",
             "schema": {"type": "string", "minLength": 1},
         },
         "Idempotency-Key": {
@@ -109,6 +110,11 @@ ANSWER_HEADERS: MappingProxyType[str, JsonObject] = MappingProxyType(
             "description": "Seconds after which the same request may be sent again.",
             "schema": _COUNT,
         },
+        "DPoP-Nonce": {
+            "description": "To a client whose policy wants nonces: the one its next proof at this door must hold (RFC "
+            "9449 sections 8 and 9). Good for a minute or two.",
+            "schema": _TEXT,
+        },
         "WWW-Authenticate": {
             "required": True,
             "description": "The DPoP challenge (RFC 9449 section 7.1): `error`, `error_description`, `algs` and "
@@ -141,9 +147,14 @@ def carrier() -> JsonObject:
     }
 
 
+TOKEN_ENDPOINT = "/oauth/token"  # noqa: S105  # a path, no secret
+TAGGED = frozenset({"/openapi.json", "/.well-known/jwks.json"})
+"""Documents with an entity tag, answered with 304 where the reader's copy is the same."""
+
+
 def parameter_names(route: HTTPRouteHandler, path: str, method: str) -> list[str]:
     """The headers an operation takes: every write has its key, and what has an ETag is changed against it."""
-    names = ["DPoP"] if "scope" in route.opt or "form" in route.opt else []
+    names = ["DPoP"] if "scope" in route.opt or path == TOKEN_ENDPOINT else []
     if writes(path, method):
         names.append("Idempotency-Key")
         if is_of_record(path) or path.startswith("/v1/matters/"):
@@ -160,8 +171,8 @@ def answer_headers(*more: str) -> JsonObject:
 
 def done_headers(path: str, method: str) -> tuple[str, ...]:
     """The further headers of a success."""
-    told: list[str] = []
-    if is_of_record(path) or path.startswith(("/v1/publication-states/", "/v1/matters/")) or path == "/openapi.json":
+    told: list[str] = ["DPoP-Nonce"] if path == TOKEN_ENDPOINT else []
+    if is_of_record(path) or path.startswith(("/v1/publication-states/", "/v1/matters/")) or path in TAGGED:
         told.append("ETag")
     if writes(path, method):
         told.append("Idempotent-Replayed")

@@ -13,6 +13,7 @@ from sauma.web.openapi.about import tag_of
 from sauma.web.openapi.headers import (
     PARAMETERS,
     SCOPE_CHALLENGE,
+    TAGGED,
     answer_headers,
     done_headers,
     is_of_record,
@@ -137,7 +138,7 @@ def _responses(route: HTTPRouteHandler, path: str, method: str, sampler: Sampler
     if method == "PUT":
         place = ("Location",) if is_of_record(path) else ()
         responses["201"] = done | {"description": "Created.", "headers": answer_headers(*headers, *place)}
-    if path == "/openapi.json":
+    if path in TAGGED:
         responses["304"] = {"description": "The reader's copy is the same.", "headers": answer_headers("ETag")}
     if "scope" in route.opt:
         responses["401"] = {"$ref": "#/components/responses/unauthenticated"}
@@ -181,7 +182,7 @@ def token_refused(errors: tuple[str, ...]) -> JsonObject:
     """The 400 answer of the token endpoint: an OAuth error, or a problem where the form is not even read."""
     return {
         "description": "An error of RFC 6749 section 5.2, or a problem: `invalid-value`.",
-        "headers": answer_headers(),
+        "headers": answer_headers("DPoP-Nonce"),
         "content": {
             _JSON: {"schema": ref("OAuthError"), "examples": _named("token", errors)},
             MEDIA_TYPE: {"schema": ref("Problem"), "examples": _named("problem", ("invalid-value",))},

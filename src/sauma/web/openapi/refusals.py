@@ -40,11 +40,13 @@ _OWN: MappingProxyType[str, str] = MappingProxyType(
         "annul_one": "officer-missing precondition-failed state-conflict",
         "list_own_disclosures": "cursor-expired",
         "record_erasure": "officer-missing",
-        "start_audit_session": "officer-missing officer-role",
+        "start_audit_session": "party-not-entitled officer-missing officer-role state-conflict",
         "get_ledger_entry": "audit-session-missing",
         "show_serving": "ledger-unavailable",
         "show_ready": "ledger-unavailable overloaded",
         "issue_token": "ledger-unavailable outcome-unknown",
+        "introspect_token": "ledger-unavailable outcome-unknown",
+        "revoke_token": "ledger-unavailable outcome-unknown",
     }
 )
 """What an operation's use case can refuse, beyond what its form implies."""

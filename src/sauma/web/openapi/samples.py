@@ -97,6 +97,8 @@ _MEMBERS: MappingProxyType[str, Any] = MappingProxyType(
         "subjectId": _PAIRWISE,
         "textVersion": "1",
         "token_endpoint": "https://v1.sauma.example/oauth/token",
+        "introspection_endpoint": "https://v1.sauma.example/oauth/introspect",
+        "revocation_endpoint": "https://v1.sauma.example/oauth/revoke",
         "unit": "Tampere, adult social work",
         "until": "2026-01-15T15:00:00Z",
         "version": 1,
@@ -155,6 +157,11 @@ _SCHEMAS: MappingProxyType[str, Any] = MappingProxyType(
         "Period": {"from": "2026-01-01", "to": "2026-01-31"},
         "SubjectRef": {"hetu": _PERSON},
         "Text": _TITLE,
+        "ShownTokenForm": {
+            "token": "eyJhbGciOiJFUzI1NiIsInR5cCI6ImF0K2p3dCJ9.e30.c2ln",
+            "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+            "client_assertion": "eyJhbGciOiJFUzI1NiIsImtpZCI6ImsxIn0.e30.c2ln",
+        },
         "TokenForm": {
             "grant_type": "client_credentials",
             "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",

@@ -3,6 +3,7 @@
 from litestar.params import JSONBody
 from litestar.types import ASGIApp
 
+from sauma.core.authorisation import Action
 from sauma.core.errors import BadRequest
 from sauma.core.matters import Form, Months
 from sauma.exchange.disclose import CaseQuery, disclose
@@ -19,8 +20,10 @@ from sauma.web.context import (
 from sauma.web.gate import StrictBody, post
 from sauma.web.telemetry.tracing import DISCLOSED, NOTHING
 
+OPT = {"scope": "case:read", "action": Action.DISCLOSE}
 
-@post("/v1/case-queries", opt={"scope": "case:read"}, dto=StrictBody, return_dto=None, status_code=200)
+
+@post("/v1/case-queries", opt=OPT, dto=StrictBody, return_dto=None, status_code=200)
 async def query_case(request: AnyRequest, data: JSONBody[CaseQueryBody]) -> ASGIApp:
     """Ask for a client's minimal case data: a purpose and a case, never a law."""
     reference = case_reference_of(data.case_reference, "/caseReference")

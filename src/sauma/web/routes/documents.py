@@ -47,13 +47,13 @@ class Document(Confidential, frozen=True, kw_only=True):
 @get("/openapi.json", opt=OPEN)
 async def show_description(request: AnyRequest) -> Response[bytes]:
     """The description of the interface (OpenAPI 3.1), byte for byte as it is committed and reviewed."""
-    return _served(request, _description(), {"Cache-Control": FOR_NOW})
+    return served(request, _description(), {"Cache-Control": FOR_NOW})
 
 
 @get("/docs", opt=PAGE)
 async def show_documentation(request: AnyRequest) -> Response[bytes]:
     """The description as a page to browse; it loads nothing from anywhere else."""
-    return _served(request, _file("docs.html", HTML), {"Cache-Control": FOR_NOW, **page_headers(BROWSING)})
+    return served(request, _file("docs.html", HTML), {"Cache-Control": FOR_NOW, **page_headers(BROWSING)})
 
 
 @get("/docs/{file:str}", opt=PAGE)
@@ -63,25 +63,26 @@ async def show_documentation_file(request: AnyRequest, file: FromPath[str]) -> R
         raise BadRequest("not-found")
     media_type, caching = FILES[file]
     headers = {"Cache-Control": caching, "Cross-Origin-Resource-Policy": "same-origin"}
-    return _served(request, _file(file, media_type), headers)
+    return served(request, _file(file, media_type), headers)
 
 
 @functools.cache
 def _description() -> Document:
-    return _document(openapi_bytes(), "application/json")
+    return document(openapi_bytes(), "application/json")
 
 
 @functools.cache
 def _file(name: str, media_type: str) -> Document:
     """A file beside this package, read once; `name` is one of ours, never what a caller sent."""
-    return _document(resources.files("sauma.web").joinpath("static", name).read_bytes(), media_type)
+    return document(resources.files("sauma.web").joinpath("static", name).read_bytes(), media_type)
 
 
-def _document(body: bytes, media_type: str) -> Document:
+def document(body: bytes, media_type: str) -> Document:
+    """The bytes with an entity tag that changes when they do."""
     return Document(body=body, etag=f'"{hashlib.sha256(body).hexdigest()[:32]}"', media_type=media_type)
 
 
-def _served(request: AnyRequest, document: Document, headers: dict[str, str]) -> Response[bytes]:
+def served(request: AnyRequest, document: Document, headers: dict[str, str]) -> Response[bytes]:
     """The document, or 304 where the reader's copy is the same (RFC 9110 section 13.1.2)."""
     stated = ",".join(request.headers.getall("if-none-match", []))
     known = {tag.strip().removeprefix("W/") for tag in stated.split(",")}

@@ -8,8 +8,9 @@ import msgspec
 from litestar import Response
 from litestar.params import FromPath, JSONBody
 
-from sauma.core.decision import Reason
+from sauma.core.authorisation import Action
 from sauma.core.errors import BadRequest
+from sauma.core.problems import Reason
 from sauma.exchange.append import refuse
 from sauma.exchange.inspect import (
     AuditSession,
@@ -33,17 +34,20 @@ from sauma.web.context import (
     moment_of,
     officer_of,
     optional_officer,
+    stay_in_case,
     uuid_of,
 )
 from sauma.web.gate import StrictBody, get, post, strict_query
 
 LIST_QUERY = ("role", "from", "to", "caseReference", "after", "limit")
+OWN = {"scope": "case:read", "or_scope": "record:write", "action": Action.INSPECT}
+AUDIT = {"scope": "ledger:read", "action": Action.AUDIT}
 _SCOPES = {"receiver": "case:read", "discloser": "record:write"}
 _DEFAULT_DAYS = 31
 _MOST = 100
 
 
-@get("/v1/disclosures", opt={"scope": "case:read", "or_scope": "record:write", "query": LIST_QUERY})
+@get("/v1/disclosures", opt=OWN | {"query": LIST_QUERY})
 async def list_own_disclosures(request: AnyRequest) -> Response[bytes]:
     """What the caller asked (role receiver) or gave (role discloser): metadata and receipts, no content."""
     query = strict_query(request.scope["query_string"], LIST_QUERY)
@@ -55,7 +59,8 @@ async def list_own_disclosures(request: AnyRequest) -> Response[bytes]:
         await refuse(edge_of(request).world, caller, Reason.SCOPE_MISSING, officer=caller.officer, body=b"")
     reference = query.get("caseReference")
     if reference is not None:
-        await optional_officer(request, None, reference)
+        officer = await optional_officer(request, None, reference)
+        await stay_in_case(request, {"/query/caseReference": reference}, officer=officer)
     world = edge_of(request).world
     until = _moment(query, "to") or world.clock()
     search = DisclosureSearch(
@@ -69,7 +74,7 @@ async def list_own_disclosures(request: AnyRequest) -> Response[bytes]:
     return json_response(await list_disclosures(world, caller, search))
 
 
-@get("/v1/disclosures/{disclosure_id:str}", opt={"scope": "case:read", "or_scope": "record:write"})
+@get("/v1/disclosures/{disclosure_id:str}", opt=OWN)
 async def get_own_disclosure(request: AnyRequest, disclosure_id: FromPath[str]) -> Response[bytes]:
     """One disclosure the caller's organisation is party to."""
     entry = uuid_of(disclosure_id, "/path/disclosureId")
@@ -82,7 +87,7 @@ async def get_own_disclosure(request: AnyRequest, disclosure_id: FromPath[str]) 
 
 @post(
     "/v1/disclosures/{disclosure_id:str}/erasures",
-    opt={"scope": "case:read"},
+    opt={"scope": "case:read", "action": Action.ERASE},
     dto=StrictBody,
     return_dto=None,
     status_code=201,
@@ -111,23 +116,25 @@ async def record_erasure(
     return done_response(request, await attest_erasure(world, call, erasure))
 
 
-@post("/v1/audit-sessions", opt={"scope": "ledger:read"}, dto=StrictBody, return_dto=None, status_code=201)
+@post("/v1/audit-sessions", opt=AUDIT, dto=StrictBody, return_dto=None, status_code=201)
 async def start_audit_session(request: AnyRequest, data: JSONBody[AuditSessionBody]) -> Response[bytes]:
     """Open a time-boxed right to read the ledger for a dossier (purpose S2)."""
     world = edge_of(request).world
     if data.audit_purpose not in world.catalogue.codes["auditPurposes"]:
         raise BadRequest("invalid-value", ("/auditPurpose",))
     call = await call_of(request, "POST /v1/audit-sessions")
+    officer = await officer_of(request, data.officer, data.dossier)
+    await stay_in_case(request, {"/dossier": data.dossier}, officer=officer)
     session = AuditSession(
         audit_purpose=data.audit_purpose,
         dossier=case_reference_of(data.dossier, "/dossier"),
-        officer=await officer_of(request, data.officer, data.dossier),
+        officer=officer,
         until=moment_of(data.until, "/until"),
     )
     return done_response(request, await open_audit_session(world, call, session))
 
 
-@get("/v1/ledger/entries/{entry_id:str}", opt={"scope": "ledger:read"})
+@get("/v1/ledger/entries/{entry_id:str}", opt=AUDIT)
 async def get_ledger_entry(request: AnyRequest, entry_id: FromPath[str]) -> Response[bytes]:
     """One ledger entry within the auditor's sight; needs `Sauma-Audit-Session`."""
     entry = uuid_of(entry_id, "/path/entryId")

@@ -5,6 +5,7 @@ import datetime as dt
 from litestar import Response
 from litestar.params import FromPath, JSONBody
 
+from sauma.core.authorisation import Action
 from sauma.core.errors import BadRequest
 from sauma.exchange.matters import MatterStatement, Telling, inform, put_matter
 from sauma.exchange.subjects import IdentifierChange, change_identifier
@@ -21,11 +22,16 @@ from sauma.web.context import (
     moment_of,
     officer_of,
     person_of,
+    stay_in_case,
 )
 from sauma.web.gate import StrictBody, post, put
 
+MATTER = {"scope": "matter:write", "action": Action.MATTER}
+TELLING = {"scope": "consent:write", "action": Action.INFORM}
+IDENTIFIERS = {"scope": "record:write", "action": Action.DEPOSIT}
 
-@put("/v1/matters/{case_reference:str}", opt={"scope": "matter:write"}, dto=StrictBody, return_dto=None)
+
+@put("/v1/matters/{case_reference:str}", opt=MATTER, dto=StrictBody, return_dto=None)
 async def state_matter(
     request: AnyRequest, case_reference: FromPath[str], data: JSONBody[MatterBody]
 ) -> Response[bytes]:
@@ -35,6 +41,8 @@ async def state_matter(
     if data.kind not in world.catalogue.codes["matterKinds"]:
         raise BadRequest("invalid-value", ("/kind",))
     call = await call_of(request, f"PUT /v1/matters/{case_reference}")
+    officer = await officer_of(request, data.officer, case_reference)
+    await stay_in_case(request, {"/path/caseReference": case_reference}, officer=officer)
     said = MatterStatement(
         case_reference=case_reference,
         person=person_of(request, data.subject),
@@ -42,7 +50,7 @@ async def state_matter(
         opened_at=_opened(data.opened_at, world.clock()),
         state=data.state,
         unit=data.unit,
-        officer=await officer_of(request, data.officer, case_reference),
+        officer=officer,
         expected=expected_revision(request),
     )
     done = await put_matter(world, call, said)
@@ -58,7 +66,7 @@ def _opened(stated: str, now: dt.datetime) -> str:
     return opened
 
 
-@post("/v1/prior-informations", opt={"scope": "consent:write"}, dto=StrictBody, return_dto=None, status_code=201)
+@post("/v1/prior-informations", opt=TELLING, dto=StrictBody, return_dto=None, status_code=201)
 async def record_prior_information(request: AnyRequest, data: JSONBody[PriorInformationBody]) -> Response[bytes]:
     """Record that the client was told beforehand (ToTuL 18 a.1 §)."""
     world = edge_of(request).world
@@ -79,7 +87,7 @@ async def record_prior_information(request: AnyRequest, data: JSONBody[PriorInfo
     return done_response(request, await inform(world, call, telling))
 
 
-@post("/v1/identifier-changes", opt={"scope": "record:write"}, dto=StrictBody, return_dto=None, status_code=201)
+@post("/v1/identifier-changes", opt=IDENTIFIERS, dto=StrictBody, return_dto=None, status_code=201)
 async def record_identifier_change(request: AnyRequest, data: JSONBody[IdentifierChangeBody]) -> Response[bytes]:
     """Old and new identifier resolve to one subject among the caller's own records; `wrong-link` splits them."""
     call = await call_of(request, "POST /v1/identifier-changes")

@@ -5,18 +5,20 @@ from litestar import Response
 from litestar.params import FromPath
 
 from sauma.core.canonical import JsonValue, structured_digest
-from sauma.core.decision import ALREADY_HELD, PULLS_BUILT, SERVER_SET
+from sauma.core.decision import PULLS_BUILT, SERVER_SET
 from sauma.core.errors import BadRequest, Unavailable
 from sauma.core.problems import STATUS, accepted_language, in_language
-from sauma.core.purposes import Catalogue, Mode, Purpose
+from sauma.core.purposes import ALREADY_HELD, Catalogue, Mode, Purpose
 from sauma.web.context import AnyRequest, Edge, edge_of, json_response
 from sauma.web.gate import get
 from sauma.web.pages import HTML, READING, page_headers, prefers_html, problem_page
+from sauma.web.routes.documents import document, served
 
 OPEN = {"open": True}
 ALWAYS = OPEN | {"always": True}
 """Answered, and never limited, however busy the server is: a supervisor that hears nothing would end it."""
 PUBLIC_CACHE = {"Cache-Control": "public, max-age=300"}
+KEYS_CACHE = "public, max-age=600"
 AVAILABLE = PULLS_BUILT | {"supervision-audit"}
 CHOSEN_CODES = ("matterKinds", "officerRoles", "auditPurposes", "languages", "relations")
 
@@ -119,7 +121,7 @@ async def show_problem(request: AnyRequest, code: FromPath[str]) -> Response[byt
     return json_response(msgspec.json.encode(members), headers=headers)
 
 
-@get("/.well-known/oauth-authorization-server", opt=OPEN)
+@get("/.well-known/oauth-authorization-server", opt=OPEN | {"issuer": True})
 async def show_authorization_server(request: AnyRequest) -> Response[bytes]:
     """The issuer's metadata (RFC 8414)."""
     return json_response(edge_of(request).documents["authorization-server"], headers=PUBLIC_CACHE)
@@ -133,8 +135,12 @@ async def show_protected_resource(request: AnyRequest) -> Response[bytes]:
 
 @get("/.well-known/jwks.json", opt=OPEN)
 async def show_keys(request: AnyRequest) -> Response[bytes]:
-    """Public keys of token issuer and receipts (RFC 7517)."""
-    return json_response(edge_of(request).documents["keys"], headers=PUBLIC_CACHE)
+    """Public keys of token issuer and receipts (RFC 7517).
+
+    A key appears here before the first token is signed with it, at least twice as long as this answer may be kept.
+    """
+    keys = document(edge_of(request).key_set(), "application/json")
+    return served(request, keys, {"Cache-Control": KEYS_CACHE})
 
 
 def _summary(purpose: Purpose) -> dict[str, object]:
@@ -158,6 +164,7 @@ def _whole(catalogue: Catalogue, purpose: Purpose) -> dict[str, object]:
         "preconditions": [p.value for p in purpose.preconditions],
         "receiverRoles": purpose.receiver_roles,
         "unattended": purpose.unattended,
+        "officerAssurance": purpose.officer_assurance.value,
         "window": purpose.window,
         "eraseBy": purpose.erase_by,
         "timer": purpose.timer,

@@ -7,6 +7,7 @@ from litestar import Response
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, JSONBody
 
+from sauma.core.authorisation import Action
 from sauma.core.canonical import JsonValue, structured_digest
 from sauma.core.errors import BadRequest
 from sauma.core.people import Confidential, PersonIdentifier
@@ -35,26 +36,30 @@ from sauma.web.context import (
     officer_of,
     optional_officer,
     person_of,
+    stay_in_case,
     uuid_of,
 )
 from sauma.web.gate import DEPOSITS_LIMIT, StrictBody, get, post, put
+
+DEPOSIT = {"scope": "record:write", "action": Action.DEPOSIT}
+LOOK = {"scope": "record:write", "action": Action.INSPECT}
 
 
 def record_routes(resource: Resource) -> tuple[HTTPRouteHandler, ...]:
     """The three operations on one kind of record."""
     path = f"/v1/{resource.name}/{{record_id:str}}"
-    scope = {"scope": "record:write"}
 
-    @put(path, opt=scope, dto=StrictBody, return_dto=None, name=f"put-{resource.name}")
+    @put(path, opt=DEPOSIT, dto=StrictBody, return_dto=None, name=f"put-{resource.name}")
     async def put_one(request: AnyRequest, record_id: FromPath[str], data: JSONBody[RecordBody]) -> Response[bytes]:
         record = uuid_of(record_id, "/path/recordId")
         call = await call_of(request, f"PUT /v1/{resource.name}/{record}")
         officer = await officer_of(request, data.officer, data.case_reference)
+        await stay_in_case(request, {"/caseReference": data.case_reference}, officer=officer)
         target = _Target(resource=resource, record=record, expected=expected_revision(request))
         deposit = _deposit(request, target, data)
         return done_response(request, await put_record(edge_of(request).world, call, deposit, officer))
 
-    @get(path, opt=scope, name=f"get-{resource.name}")
+    @get(path, opt=LOOK, name=f"get-{resource.name}")
     async def get_one(request: AnyRequest, record_id: FromPath[str]) -> Response[bytes]:
         record = uuid_of(record_id, "/path/recordId")
         head, receipt = await state_of(edge_of(request).world, caller_of(request), resource, record)
@@ -71,7 +76,7 @@ def record_routes(resource: Resource) -> tuple[HTTPRouteHandler, ...]:
 
     @post(
         f"{path}/annulment",
-        opt=scope,
+        opt=DEPOSIT,
         dto=StrictBody,
         return_dto=None,
         status_code=200,
@@ -99,7 +104,7 @@ def record_routes(resource: Resource) -> tuple[HTTPRouteHandler, ...]:
 
 @post(
     "/v1/deposits",
-    opt={"scope": "record:write", "body_limit": DEPOSITS_LIMIT},
+    opt=DEPOSIT | {"body_limit": DEPOSITS_LIMIT},
     dto=StrictBody,
     return_dto=None,
     status_code=201,
@@ -107,14 +112,16 @@ def record_routes(resource: Resource) -> tuple[HTTPRouteHandler, ...]:
 async def deposit_records(request: AnyRequest, data: JSONBody[DepositsBody]) -> Response[bytes]:
     """Deposit up to 100 records, all or none."""
     call = await call_of(request, "POST /v1/deposits")
-    officer = await officer_of(request, data.officer, *(record.case_reference for record in data.records))
+    named = {f"/records/{index}/caseReference": record.case_reference for index, record in enumerate(data.records)}
+    officer = await officer_of(request, data.officer, *named.values())
+    await stay_in_case(request, named, officer=officer)
     deposits = tuple(
         _deposit(request, _target(body, f"/records/{index}"), body) for index, body in enumerate(data.records)
     )
     return done_response(request, await put_records(edge_of(request).world, call, deposits, officer))
 
 
-@put("/v1/publication-states/{resource:str}", opt={"scope": "record:write"}, dto=StrictBody, return_dto=None)
+@put("/v1/publication-states/{resource:str}", opt=DEPOSIT, dto=StrictBody, return_dto=None)
 async def publish_state(
     request: AnyRequest, resource: FromPath[str], data: JSONBody[PublicationStateBody]
 ) -> Response[bytes]:

@@ -28,13 +28,24 @@ TOKEN_OUTCOMES = frozenset(
         "invalid_client",
         "unsupported_grant_type",
         "invalid_dpop_proof",
+        "use_dpop_nonce",
         "invalid_scope",
         "invalid_target",
         "invalid_authorization_details",
         "unauthorized_client",
     }
 )
-CHALLENGES = frozenset({"none", "invalid_request", "invalid_token", "invalid_dpop_proof", "insufficient_scope"})
+CHALLENGES = frozenset(
+    {
+        "none",
+        "invalid_request",
+        "invalid_token",
+        "invalid_dpop_proof",
+        "use_dpop_nonce",
+        "insufficient_scope",
+        "insufficient_user_authentication",
+    }
+)
 
 _STATUSES = frozenset(int(status) for status in HTTPStatus)
 
@@ -150,6 +161,7 @@ class Endings:
             "status": status,
             "durationClass": duration_class(seconds * 1000),
             "code": state.get("problem"),
+            "reason": state.get("reason"),
         }
         caller = state.get("caller")
         if caller is not None:
