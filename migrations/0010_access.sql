@@ -1,10 +1,11 @@
--- Why: a token is necessary, never sufficient. What a system may do for an organisation is one row, its mandate, and one
--- version that moves with everything it follows from: the system's state, scopes and keys, the organisation and what it
--- was granted, a delegation to the system's supplier, the organisation's identity providers. Each append, claim, read and
--- gather compares that row, so a suspension, an ended delegation or a removed key holds at the very next call, on every
--- worker. A revoked token (RFC 7009) stands among the once-only ids and is asked for there.
--- States it assumes: 0001-0009. Signatures and result types stay: a server of before runs on it as well. Each system
--- keeps its version as that of its mandate, each organisation is granted what its systems held.
+-- Why: a token is necessary, never sufficient. What a system may do for an organisation is one row, its mandate, and
+-- one version that moves with everything it follows from: the system's state, scopes and keys, the organisation and
+-- what it was granted, a delegation to the system's supplier, the organisation's identity providers. Each append,
+-- claim, read and gather compares that row, so a suspension, an ended delegation or a removed key holds at the very
+-- next call, on every worker. A revoked token (RFC 7009) stands among the once-only ids and is asked for there.
+-- States it assumes: 0001-0009, and no system whose id is longer than 32 characters (it stops at one, nothing changed).
+-- Signatures and result types stay: a server of before runs on it as well. Each system keeps its version as that of its
+-- mandate, each organisation is granted what its systems held; a supplier's systems lose what they held for themselves.
 
 alter table registry.client
     add column state text not null default 'active'
@@ -59,7 +60,7 @@ create table registry.identity_provider (
     primary key (organisation, issuer, kid)
 );
 
--- What all of that comes to. Written by the triggers below and by nothing else; `stands` leaves the dates to the moment.
+-- What all of that comes to. Written by the triggers below and by nothing else; the dates are compared at each call.
 create table registry.mandate (
     client text not null references registry.client,
     organisation registry.business_id not null references registry.organisation,
@@ -83,8 +84,8 @@ create function registry.common(one text[], other text[]) returns text[]
     return case when one is null then other when other is null then one
                 else array(select unnest(one) intersect select unnest(other) order by 1) end;
 
--- The mandates of a system, of an organisation, or of a supplier for others, derived anew. One at a time: two changes at
--- once would each derive from what stood before the other, and the later one would take the earlier back.
+-- The mandates of a system, of an organisation, or of a supplier for others, derived anew. One at a time: two changes
+-- at once would each derive from what stood before the other, and the later one would take the earlier back.
 create function registry.renew_mandates(p_client text, p_organisation text, p_supplier text) returns void
     language plpgsql volatile as $$
 begin
@@ -259,7 +260,8 @@ declare
     v_same uuid[];
     v_now timestamptz := clock_timestamp();
 begin
-    select n.kind, n.stands and v_now >= n.valid_from and v_now < n.valid_until, n.organisation_version, n.version, d.kind, d.active, d.version,
+    select n.kind, n.stands and v_now >= n.valid_from and v_now < n.valid_until, n.organisation_version,
+           n.version, d.kind, d.active, d.version,
            a.id, a.valid_from, a.valid_until, a.active, a.max_months, a.per_person_day, a.version,
            m.state, m.version, ms.canonical is not null and ms.canonical is not distinct from os.canonical,
            exists (select from exchange.matter e where e.case_mac = p_case and e.organisation <> p_organisation),
@@ -438,8 +440,9 @@ begin
     return v_status;
 end $$;
 
--- (2) append: basis locked and compared, replay ids claimed, entry inserted, with the supplier the mandate names. The caller's session cannot make the
--- commit asynchronous. A replayed claim rolls the whole statement back (SQLSTATE SA001, its kind is the hint).
+-- (2) append: basis locked and compared, replay ids claimed, entry inserted, with the supplier the mandate names. The
+-- caller's session cannot make the commit asynchronous. A replayed claim rolls the whole statement back (SQLSTATE
+-- SA001; the hint is its kind).
 create or replace function api.append(
     p_leaf bytea, p_manifest bytea, p_side bytea, p_payload bytea, p_payload_key bytea,
     p_basis api.basis, p_claim_kinds text[], p_claim_digests bytea[], p_claim_expiries bigint[]

@@ -103,6 +103,4 @@ def query_body(hetu: str, reference: str, **members: Any) -> dict[str, Any]:
 
 
 def audit_body(**members: Any) -> dict[str, Any]:
-    return without_nones(
-        {"auditPurpose": "supervision", "dossier": DOSSIER, "until": now_text(hours=2)} | members
-    )
+    return without_nones({"auditPurpose": "supervision", "dossier": DOSSIER, "until": now_text(hours=2)} | members)

@@ -19,8 +19,7 @@ from attacks.test_roles import DENIED, EVERY_WAY, INSIDE, SERVER
 from sauma.app import new_id
 from sauma.core.canonical import JsonValue
 from sauma.core.evidence import Entry, Position, base64url, leaf_hash
-from sauma.exchange.record import writer_start
-from sauma.exchange.register import Act, Desk, compose_act
+from sauma.exchange.record import Act, Desk, compose_act, writer_start
 from sauma.store.statements import load
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -329,6 +328,35 @@ async def test_what_a_registrar_is_told_names_no_person_and_no_entry(scene: Scen
     assert "pirha" in told
     hidden = [str(receipt.entry), case.person.value, case.reference, *map(str, case.records.values())]
     assert [text for text in hidden if text in told] == []
+
+
+# --------------------------------------------------------------------------- auditors' grants
+
+ASKED = {
+    "as granted": (("pirha-other", "D-7", 5), True),
+    "another dossier": (("pirha-other", "D-8", 5), False),
+    "another system": (("pirha", "D-7", 5), False),
+    "beyond the grant": (("pirha-other", "D-7", 25), False),
+    "in the past": (("pirha-other", "D-7", -1), False),
+}
+
+
+@pytest.mark.parametrize("sentence", ASKED)
+async def test_a_server_opens_no_audit_session_beyond_a_grant(sentence: str, scene: Scene) -> None:
+    """The database compares, whatever the server asked before."""
+    (client, dossier, hours), opened = ASKED[sentence]
+    await scene.sql(
+        "insert into registry.auditor_grant (client, organisations, dossier, until)"
+        " values ('pirha-other', $1, 'D-7', clock_timestamp() + interval '20 hours') on conflict do nothing",
+        [PIRHA],
+    )
+    until = dt.datetime.now(dt.UTC) + dt.timedelta(hours=hours)
+    async with scene.server() as server:
+        transaction = server.transaction()
+        await transaction.start()
+        asked = "select api.open_audit_session($1, $2, $3, 'x', $4, $5)"
+        assert await server.fetchval(asked, new_id(), PIRHA, client, until, dossier) is opened
+        await transaction.rollback()
 
 
 # --------------------------------------------------------------------------- the server forges no act

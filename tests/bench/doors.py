@@ -37,11 +37,10 @@ from bench.load import Job, proofs
 from bench.say import show, stop
 from sauma.app import Running, application_over, edge_over, new_id, open_running
 from sauma.client.auth import Access, SaumaAuth
-from sauma.core.authorisation import Action
 from sauma.core.canonical import digest
 from sauma.core.evidence import Claim, ClaimKind
 from sauma.core.matters import BasisVersions, Form
-from sauma.core.parties import Caller, Client, Officer, OfficerKind
+from sauma.core.parties import Action, Caller, Client, Officer, OfficerKind
 from sauma.core.people import Hetu
 from sauma.exchange.disclose import CaseQuery, disclose
 from sauma.exchange.ports import Build
@@ -96,8 +95,7 @@ def measured(ground: Ground) -> Doors:
         [sys.executable, "-m", "bench.doors"],
         input=msgspec.json.encode(told) + b"\n",
         env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        capture_output=True,
         cwd=Path(__file__).parents[1],
         check=False,
     )
@@ -116,7 +114,7 @@ async def call(app: ASGIApp, path: str, headers: list[tuple[bytes, bytes]], body
     """One POST straight into an application; the status of its answer."""
     left, statuses = [body], []
 
-    async def receive() -> Any:  # noqa: ANN401  # an ASGI message
+    async def receive() -> Any:  # an ASGI message
         return {"type": "http.request", "body": left.pop(), "more_body": False}
 
     async def send(message: Message) -> None:
@@ -185,7 +183,7 @@ def _applications(settings: Settings, running: Running) -> tuple[ASGIApp, ASGIAp
         logging_config=None,
     )
 
-    async def guarded(scope: Scope, receive: Any, send: Any) -> None:  # noqa: ANN401  # ASGI callables
+    async def guarded(scope: Scope, receive: Any, send: Any) -> None:  # ASGI callables
         visit = Visit(edge.traffic, receive)
         scope["state"] = {"request_id": "", "visit": visit, "traceparent": "00-" + "1" * 32 + "-" + "1" * 16 + "-00"}
         await app(scope, visit.receive, send)
@@ -223,7 +221,7 @@ class _Caught(Exception):  # noqa: N818  # no fault: the append that is to be ti
 class _Catching:
     """A ledger that hands over what it was to append."""
 
-    async def append(self, build: Build, claims: tuple[Claim, ...], basis: BasisVersions) -> Any:  # noqa: ANN401, ARG002  # the port's
+    async def append(self, build: Build, claims: tuple[Claim, ...], basis: BasisVersions) -> Any:  # noqa: ARG002  # the port's
         raise _Caught(build, basis)
 
 
@@ -288,7 +286,7 @@ async def _disclosure(running: Running, number: int, *, version: int) -> _Caught
         await disclose(msgspec.structs.replace(running.world, ledger=_Catching()), query)
     except _Caught as caught:
         return caught
-    stop("nothing was appended")
+    return stop("nothing was appended")
 
 
 def _claims() -> tuple[Claim, ...]:
@@ -343,19 +341,20 @@ def _warm(found: Blocks) -> Blocks:
 
 
 async def _measure(told: Told) -> Doors:
-    with Path(os.devnull).open("wb") as nowhere:
-        logs.configure(logging.INFO, stream=nowhere)
-        settings = from_environment(told.environment)
-        async with open_running(settings) as running:
-            gc.collect()
-            gc.freeze()
-            gc.set_threshold(50_000, 20, 100)
-            noop = await noops(settings, running, told)
-            append, inside = await appends(running, told)
-            refused = await refusals(settings, running, told)
+    settings = from_environment(told.environment)
+    async with open_running(settings) as running:
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 100)
+        noop = await noops(settings, running, told)
+        append, inside = await appends(running, told)
+        refused = await refusals(settings, running, told)
     return Doors(noop=noop, append=append, append_inside=inside, refused=refused)
 
 
 if __name__ == "__main__":
     what = msgspec.json.decode(sys.stdin.buffer.readline(), type=Told)
-    show(msgspec.json.encode(uvloop.run(_measure(what))).decode())
+    with Path(os.devnull).open("wb") as nowhere:
+        logs.configure(logging.INFO, stream=nowhere)
+        found = uvloop.run(_measure(what))
+    show(msgspec.json.encode(found).decode())

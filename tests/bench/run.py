@@ -2,7 +2,8 @@
 
 Interleaved rounds with the order reversed every other round; every figure is a ratio within a round or processor time
 an answer, because neighbours on a machine move bare rates. Settings: BENCH_ROUNDS, BENCH_SECONDS, BENCH_PEOPLE,
-BENCH_CONNECTIONS, BENCH_POOL, BENCH_ARMS, BENCH_STAGES (0: no split), and BENCH_HOME (a ground that is kept and used again).
+BENCH_CONNECTIONS, BENCH_POOL, BENCH_ARMS, BENCH_STAGES (0: no split), BENCH_DOORS (0: no doors), and BENCH_HOME (a
+ground that is kept and used again).
 """
 
 import argparse
@@ -18,7 +19,7 @@ import httpx
 import msgspec
 
 from asks import WORKER, hetu_of, query_body
-from bench import cost, frozen, page, stages
+from bench import cost, doors, doortables, frozen, page, stages
 from bench.arms import PATH, POOL, SOURCE, TESTS, Arm, is_product, running
 from bench.ground import ASKER, REFERENCE, Ground, execute, stand, value
 from bench.lay import lay
@@ -33,6 +34,7 @@ PEOPLE = int(os.environ.get("BENCH_PEOPLE", "1000"))
 CONNECTIONS = int(os.environ.get("BENCH_CONNECTIONS", "32"))
 ARMS = tuple(os.environ.get("BENCH_ARMS", "floor,naive,sauma,untuned").split(","))
 STAGES = os.environ.get("BENCH_STAGES", "1") != "0"
+DOORS = os.environ.get("BENCH_DOORS", "1") != "0"
 _WARM_UP = 1500
 _STRIDE = 7919  # a prime: consecutive requests are about people far apart
 
@@ -191,6 +193,7 @@ class Report(msgspec.Struct):
 
     rounds: list[Round]
     stages: stages.Stages | None
+    doors: doors.Doors | None
 
 
 def main() -> int:
@@ -204,7 +207,11 @@ def main() -> int:
         with started(ground, ARMS) as bench:
             bench.warm_up()
             rounds = [bench.round(number) for number in range(ROUNDS)]
-        report = Report(rounds=rounds, stages=split(ground) if STAGES else None)
+        report = Report(
+            rounds=rounds,
+            stages=split(ground) if STAGES else None,
+            doors=doors.measured(ground) if DOORS else None,
+        )
     show(msgspec.json.encode(report).decode() if chosen.json else shown(report, machine))
     if chosen.write:
         page.write("bench", shown(report, machine))
@@ -219,6 +226,7 @@ def shown(report: Report, machine: str) -> str:
     how = f"{len(report.rounds)} rounds × {SECONDS:g} s, {CONNECTIONS} connections, {PEOPLE:,} people, pool {POOL}. {machine}."
     parts = [how, neighbours(report.rounds), table(report.rounds), goals(report.rounds)]
     parts += [] if report.stages is None else [stages.table(report.stages)]
+    parts += [] if report.doors is None else [doortables.tables(report.doors)]
     return "\n\n".join(part for part in parts if part)
 
 

@@ -12,8 +12,7 @@ from docs import pages
 from docs.guides import promised, run
 from interop.conftest import JS, Login, login, node  # noqa: F401  # the fixtures
 from sauma.client.auth import Access
-from sauma.core.authorisation import Action
-from sauma.core.parties import CONTEXTS
+from sauma.core.parties import CONTEXTS, Action
 from sauma.oauth import claims, details, form, nonce, proof
 from sauma.oauth.issuing import answers, clients, officers
 from sauma.oauth.resource import ERROR_TEXTS

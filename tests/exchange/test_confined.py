@@ -12,10 +12,9 @@ from hypothesis import strategies as st
 from conformance.between import between
 from conformance.cast import P01, P09, Cast, outcomes
 from exchange.played import JUSTIFY, LETTERS, RELEASED, Played
-from sauma.core.authorisation import Action, CaseAccess
 from sauma.core.evidence import ClaimKind
 from sauma.core.matters import Form
-from sauma.core.parties import CONTEXTS, FRESH_SECONDS, Assurance, Authentication, Caller
+from sauma.core.parties import CONTEXTS, FRESH_SECONDS, Action, Assurance, Authentication, Caller, CaseAccess
 from sauma.core.resources import REGISTRY
 from sauma.exchange.append import ProofReplayed, Refused, StepUp
 from sauma.exchange.disclose import CaseQuery, disclose

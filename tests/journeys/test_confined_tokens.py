@@ -9,7 +9,7 @@ import pytest
 from asks import CASEWORK, P01, PIRHA, WORKER, query_body
 from journeys.test_behind_xroad import HAVE_A_CASE, operations
 from live import Live
-from sauma.core.authorisation import Action
+from sauma.core.parties import Action
 from sauma.web.edge import ROUTES
 from sauma.web.gate import Stated, stated_access
 from systems import System

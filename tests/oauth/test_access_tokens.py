@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 
-from sauma.core.authorisation import Action, CaseAccess
 from sauma.core.evidence import Claim, ClaimKind
-from sauma.core.parties import Assurance, Authentication, Passage
+from sauma.core.parties import Action, Assurance, Authentication, CaseAccess, Passage
 from sauma.oauth.jose import encode
 from sauma.oauth.reasons import Reason
 from sauma.oauth.resource import Challenge, ProtectedRequest, VerifiedToken, authenticate, authorise

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from sauma.client.auth import Access, AccessRefusedError, SaumaAuth
-from sauma.core.authorisation import Action
+from sauma.core.parties import Action
 from sauma.exchange.tokens import KnownClient, TokenRequest
 from sauma.oauth.resource import Challenge, ProtectedRequest, authenticate
 from sauma.oauth.server import decide_token

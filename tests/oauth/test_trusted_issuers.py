@@ -9,8 +9,8 @@ import msgspec
 import pytest
 from joserfc.jwk import ECKey
 
-from sauma.core.authorisation import CaseAccess
 from sauma.core.errors import StartRefused
+from sauma.core.parties import CaseAccess
 from sauma.exchange.tokens import ClientState, KnownClient, Mandate
 from sauma.oauth.jose import VerifyingKey
 from sauma.oauth.reasons import Reason

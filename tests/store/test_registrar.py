@@ -14,7 +14,7 @@ from sauma.app import new_id, now, open_world
 from sauma.core.canonical import JsonValue
 from sauma.core.errors import StartRefused
 from sauma.exchange.ports import World
-from sauma.exchange.register import Act, Desk, compose_act
+from sauma.exchange.record import Act, Desk, compose_act
 from sauma.store import bootstrap, embedded
 from sauma.store.registrar import Registrar, Step, registrar_at
 

@@ -15,8 +15,8 @@ from litestar import Litestar, get, post
 from litestar.params import FromPath, FromQuery, JSONBody
 from litestar.testing import TestClient
 
-from sauma.core.authorisation import Action
 from sauma.core.errors import BadRequest
+from sauma.core.parties import Action
 from sauma.core.people import SubjectRef
 from sauma.core.problems import STATUS
 from sauma.web import gate

@@ -9,8 +9,8 @@ from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 from litestar.testing import TestClient
 
-from sauma.core.authorisation import Action
 from sauma.core.errors import BadRequest
+from sauma.core.parties import Action
 from sauma.web.context import guard
 from sauma.web.edge import ROUTES
 from sauma.web.gate import get, stated_access, stated_scope

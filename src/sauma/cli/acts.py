@@ -14,7 +14,7 @@ from sauma import app
 from sauma.cli import checked
 from sauma.core.canonical import JsonValue
 from sauma.core.people import Confidential
-from sauma.exchange.register import Act
+from sauma.exchange.record import Act
 
 Register: TypeAlias = Mapping[str, JsonValue]
 """What stands, as `registrar.register` tells it."""

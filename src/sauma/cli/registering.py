@@ -18,11 +18,12 @@ from sauma.cli.acts import Planned, Register, plan, rows_of
 from sauma.cli.database import resolved
 from sauma.core.canonical import JsonValue
 from sauma.core.errors import StartRefused
-from sauma.exchange.register import Desk, compose_act
+from sauma.exchange.record import Desk, compose_act
 from sauma.settings import EX_CONFIG, TO_REGISTER, Environment, Settings
 from sauma.store import migrate
 from sauma.store.embedded import OPERATORS
-from sauma.store.registrar import REGISTRAR, Noted, Registrar, Step, registrar_at
+from sauma.store.registrar import Noted, Registrar, Step, registrar_at
+from sauma.store.registrar.refusals import REGISTRAR
 from sauma.vault.gateway import VaultGateway
 from sauma.vault.local import LocalVault
 

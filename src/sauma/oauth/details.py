@@ -9,9 +9,8 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from sauma.core.authorisation import Action, CaseAccess
 from sauma.core.canonical import JsonValue
-from sauma.core.parties import Officer, OfficerKind
+from sauma.core.parties import Action, CaseAccess, Officer, OfficerKind
 from sauma.core.people import Confidential, check_case_reference
 from sauma.oauth.jose import strict_json
 from sauma.oauth.reasons import Reason

@@ -290,16 +290,16 @@ def signed_by(compact: Compact, key: VerifyingKey) -> bool:
 def _verified(compact: Compact, key: PublicKey) -> bool:
     """True, or the fault raised: PS256, ES256 and EdDSA as RFC 7518 sections 3.4, 3.5 and RFC 8037 spell them."""
     signature, signed = compact.signature, compact.signed
+    if isinstance(key, EllipticCurvePublicKey):  # the most frequent first: these classes are slow to ask
+        if len(signature) != 2 * _POINT_BYTES:
+            return False
+        halves = int.from_bytes(signature[:_POINT_BYTES]), int.from_bytes(signature[_POINT_BYTES:])
+        key.verify(encode_dss_signature(*halves), signed, _ECDSA)
+        return True
     if isinstance(key, RSAPublicKey):
         key.verify(signature, signed, _PSS, SHA256())
         return True
-    if isinstance(key, Ed25519PublicKey):
-        key.verify(signature, signed)
-        return True
-    if len(signature) != 2 * _POINT_BYTES:
-        return False
-    halves = int.from_bytes(signature[:_POINT_BYTES]), int.from_bytes(signature[_POINT_BYTES:])
-    key.verify(encode_dss_signature(*halves), signed, _ECDSA)
+    key.verify(signature, signed)
     return True
 
 

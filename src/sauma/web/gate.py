@@ -22,9 +22,9 @@ from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 from litestar.types import Scope
 from litestar.typing import FieldDefinition
 
-from sauma.core.authorisation import Action
 from sauma.core.errors import BadRequest
 from sauma.core.intake import bad_request, is_clean, members_of
+from sauma.core.parties import Action
 from sauma.core.people import Confidential, looks_like_hetu
 from sauma.core.resources import RECORD_MEMBERS
 

@@ -9,8 +9,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from sauma.core.authorisation import CaseAccess
-from sauma.core.parties import OrganisationKind
+from sauma.core.parties import CaseAccess, OrganisationKind
 from sauma.core.purposes import Catalogue, Purpose
 from sauma.exchange.tokens import KnownClient, Mandate
 from sauma.oauth.details import AccessDetail, read_details, read_details_text

@@ -5,9 +5,8 @@ from collections.abc import Mapping
 
 import msgspec
 
-from sauma.core.authorisation import CaseAccess
 from sauma.core.evidence import Claim, ClaimKind
-from sauma.core.parties import Authentication, Caller, Client, Officer, Passage
+from sauma.core.parties import Authentication, Caller, CaseAccess, Client, Officer, Passage
 from sauma.core.people import Confidential
 from sauma.oauth.claims import SKEW
 from sauma.oauth.details import DETAILS_TYPE, AccessDetail, read_details

@@ -3,9 +3,9 @@
 from litestar.params import JSONBody
 from litestar.types import ASGIApp
 
-from sauma.core.authorisation import Action
 from sauma.core.errors import BadRequest
 from sauma.core.matters import Form, Months
+from sauma.core.parties import Action
 from sauma.exchange.disclose import CaseQuery, disclose
 from sauma.web.bodies import CaseQueryBody, PeriodBody
 from sauma.web.context import (

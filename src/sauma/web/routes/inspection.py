@@ -8,8 +8,8 @@ import msgspec
 from litestar import Response
 from litestar.params import FromPath, JSONBody
 
-from sauma.core.authorisation import Action
 from sauma.core.errors import BadRequest
+from sauma.core.parties import Action
 from sauma.core.problems import Reason
 from sauma.exchange.append import refuse
 from sauma.exchange.inspect import (

@@ -5,8 +5,8 @@ import datetime as dt
 from litestar import Response
 from litestar.params import FromPath, JSONBody
 
-from sauma.core.authorisation import Action
 from sauma.core.errors import BadRequest
+from sauma.core.parties import Action
 from sauma.exchange.matters import MatterStatement, Telling, inform, put_matter
 from sauma.exchange.subjects import IdentifierChange, change_identifier
 from sauma.exchange.times import day_of

@@ -7,9 +7,9 @@ from litestar import Response
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, JSONBody
 
-from sauma.core.authorisation import Action
 from sauma.core.canonical import JsonValue, structured_digest
 from sauma.core.errors import BadRequest
+from sauma.core.parties import Action
 from sauma.core.people import Confidential, PersonIdentifier
 from sauma.core.resources import REGISTRY, Resource
 from sauma.exchange.deposit import Annulment, Deposit, annul, put_record, put_records, resource_named, state_of
