@@ -85,9 +85,9 @@ async def append(held: Held, entry: Entry, claims: tuple[Claim, ...], basis: Bas
             entry.payload,
             entry.payload_key,
             _basis(basis),
-            ",".join([c.kind.value for c in claims]),  # of an array asyncpg asks each member five times what it is
-            ",".join(["\\x" + c.digest.hex() for c in claims]),
-            ",".join([str(c.expires_at) for c in claims]),
+            [c.kind.value for c in claims],
+            [c.digest for c in claims],
+            [c.expires_at for c in claims],
         )
     except LOST:
         raise OutcomeUnknown from None

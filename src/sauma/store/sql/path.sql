@@ -10,8 +10,7 @@ select organisation_kind, organisation_active, organisation_version, client_vers
        recent, source_resource, source_status, source_as_of
   from api.gather($1, $2, $3, $4, $5, $6, $7, string_to_array($8, ','), $9, $10, $11, $12, $13)
 -- name: append
-select status, recorded_at, leaf_hash from api.append($1, $2, $3, $4, $5, $6,
-       string_to_array($7, ','), string_to_array($8, ',')::bytea[], string_to_array($9, ',')::bigint[])
+select status, recorded_at, leaf_hash from api.append($1, $2, $3, $4, $5, $6, $7, $8, $9)
 -- name: read
 select status, controller, resource, record, class, sealed, subject, data_key, wrapped from api.read($1, $2)
 -- name: add_partitions
