@@ -20,6 +20,21 @@ alter table registry.client
     drop constraint client_id_check,
     add constraint client_id_check check (id ~ '^[A-Za-z0-9._:~/-]{1,32}$');
 
+-- A key is a public JWK: an object of texts without a private member. That verifies nothing; but one row which nobody
+-- can read must not keep its system, or others, from the rest, and a private key in the register would be everybody's.
+create function registry.public_jwk(p_jwk bytea) returns boolean language plpgsql immutable as $$
+declare
+    v_jwk jsonb;
+begin
+    v_jwk := convert_from(p_jwk, 'UTF8')::jsonb;
+    return jsonb_typeof(v_jwk) = 'object' and v_jwk ? 'kty'
+       and not v_jwk ?| array['d', 'k', 'p', 'q', 'dp', 'dq', 'qi', 'oth']
+       and not exists (select from jsonb_each(v_jwk) m where jsonb_typeof(m.value) <> 'string');
+exception when others then
+    return false;
+end $$;
+alter table registry.client_key add constraint client_key_jwk_check check (registry.public_jwk(jwk));
+
 -- Said once: `state` is written, `active` follows.
 drop function api.find_client(text);
 alter table registry.client drop column active;
@@ -55,7 +70,7 @@ create table registry.identity_provider (
     issuer text not null check (length(issuer) <= 512),
     kid text not null,
     algorithm text not null,
-    jwk bytea not null,
+    jwk bytea not null check (registry.public_jwk(jwk)),
     active boolean not null default true,
     primary key (organisation, issuer, kid)
 );
@@ -85,14 +100,16 @@ create function registry.common(one text[], other text[]) returns text[]
                 else array(select unnest(one) intersect select unnest(other) order by 1) end;
 
 -- The mandates of a system, of an organisation, or of a supplier for others, derived anew. One at a time: two changes
--- at once would each derive from what stood before the other, and the later one would take the earlier back.
+-- at once would each derive from what stood before the other, and the later one would take the earlier back. The lock is
+-- the table's: it stops no reader, and a role without a right on the table cannot hold it against a suspension, as
+-- whoever is connected can an advisory one.
 create function registry.renew_mandates(p_client text, p_organisation text, p_supplier text) returns void
     language plpgsql volatile as $$
 begin
     if current_setting('transaction_isolation') <> 'read committed' then
         raise exception 'mandates are derived under read committed only' using errcode = 'SA003';
     end if;
-    perform pg_advisory_xact_lock(7215003);
+    lock table registry.mandate in share row exclusive mode;
     insert into registry.mandate as kept (client, organisation, kind, supplier, scopes, purposes, details_required,
                                           stands, valid_from, valid_until, organisation_version)
     select c.id, o.id, o.kind, case when c.organisation <> o.id then c.organisation end,
@@ -628,6 +645,48 @@ create function api.find_client(p_client text)
          where c.id = p_client;
     end;
 
+-- What a token is confined to holds where the call names neither: the purpose and the case's tag of a disclosure.
+drop function api.disclosure_parties(uuid, timestamptz, timestamptz);
+create function api.disclosure_parties(p_entry uuid, p_from timestamptz, p_to timestamptz)
+    returns table (receiver text, discloser text, purpose text, case_tag bytea)
+    language sql stable security definer set search_path = pg_catalog, pg_temp
+    begin atomic
+        select e.organisation, e.counterparty, e.purpose, e.case_tag from ledger.entry e
+         where e.id = p_entry and e.kind = 'disclosure' and e.recorded_at >= p_from and e.recorded_at < p_to;
+    end;
+
+create function api.list_disclosures(
+    p_read uuid, p_read_at timestamptz, p_organisation text, p_as_receiver boolean,
+    p_from timestamptz, p_to timestamptz, p_purpose text, p_cases bytea[], p_after uuid, p_limit integer
+) returns setof api.disclosure_row
+    language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    if not ledger.read_stands(p_read, p_read_at, p_organisation, null) then
+        return;
+    end if;
+    return query
+        select e.id, e.recorded_at, e.leaf, e.leaf_hash, e.manifest, e.payload, e.payload_key
+          from ledger.entry e
+         where e.kind = 'disclosure' and e.recorded_at >= p_from and e.recorded_at < p_to
+           and (case when p_as_receiver then e.organisation else e.counterparty end) = p_organisation
+           and (p_purpose is null or e.purpose = p_purpose)
+           and (p_cases is null or e.case_tag = any (p_cases))
+           and (p_after is null or e.id > p_after)
+         order by e.id limit p_limit;
+end $$;
+
+-- As a server of before calls it: of every purpose.
+create or replace function api.list_disclosures(
+    p_read uuid, p_read_at timestamptz, p_organisation text, p_as_receiver boolean,
+    p_from timestamptz, p_to timestamptz, p_cases bytea[], p_after uuid, p_limit integer
+) returns setof api.disclosure_row
+    language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    return query select d.id, d.recorded_at, d.leaf, d.leaf_hash, d.manifest, d.payload, d.payload_key
+      from api.list_disclosures(
+        p_read, p_read_at, p_organisation, p_as_receiver, p_from, p_to, null::text, p_cases, p_after, p_limit) d;
+end $$;
+
 do $$
 declare
     f regprocedure;
@@ -637,7 +696,8 @@ begin
         execute format('revoke all on function %s from public', f);
     end loop;
     for f in select p.oid::regprocedure from pg_proc p join pg_namespace n on n.oid = p.pronamespace
-              where n.nspname = 'api' and p.proname in ('claim', 'mandate_stands', 'known_client', 'find_client') loop
+              where n.nspname = 'api' and p.proname in ('claim', 'mandate_stands', 'known_client', 'find_client',
+                                                     'list_disclosures', 'disclosure_parties') loop
         execute format('grant execute on function %s to sauma_server', f);
     end loop;
 end $$;

@@ -139,12 +139,37 @@ begin
     return n;
 end $$;
 
+-- A registrar's machine that hangs within an act keeps no other from a suspension: it is let go after ten seconds, and
+-- who waits is told after twenty. Of this transaction; called first in each act.
+create function registry.never_hang() returns void language plpgsql volatile as $$
+begin
+    perform set_config('idle_in_transaction_session_timeout', '10s', true), set_config('lock_timeout', '20s', true);
+end $$;
+
+-- Partitions as 0002, without its advisory lock, which whoever is connected could hold against every registrar: nothing
+-- is locked where nothing is missing.
+create or replace function api.add_partitions() returns void
+    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    v_this date := date_trunc('month', clock_timestamp() at time zone 'UTC')::date;
+    v_month date;
+begin
+    for v_ahead in 0..2 loop
+        v_month := (v_this + make_interval(months => v_ahead))::date;
+        if to_regclass('ledger.entry_' || to_char(v_month, 'YYYYMM')) is null then
+            lock table ledger.entry in share row exclusive mode;
+            perform ledger.add_partition(v_month);
+        end if;
+    end loop;
+end $$;
+
 -- A registrar's session is a writer of its own, as each connection of a server is: this is its first entry.
 create function registrar.start_writer(p_leaf bytea) returns void
     language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
     l jsonb := convert_from(p_leaf, 'UTF8')::jsonb;
 begin
+    perform registry.never_hang();
     if l is null or l ->> 'kind' is distinct from 'writer' or l ->> 'decision' is distinct from 'start'
        or (l ->> 'counter')::bigint is distinct from 0
        or l - array['v', 'id', 'at', 'kind', 'writer', 'counter', 'previous', 'decision'] <> '{}' then
@@ -167,6 +192,99 @@ create function registry.add_keys(p_client text, p_keys jsonb) returns void lang
       from jsonb_array_elements(p_keys) k
 $$;
 
+-- A moment with its offset (RFC 3339), which is the same in every session; null where the text is none.
+create function registry.moment(p_text text) returns timestamptz language plpgsql immutable as $$
+begin
+    return case when p_text ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})$'
+                then p_text::timestamptz end;
+exception when data_exception then
+    return null;
+end $$;
+
+-- Whether a member of an act's arguments has its form; null is no.
+create function registry.formed(p_form text, v jsonb) returns boolean language sql immutable as $$
+    select case p_form
+        when 'text' then jsonb_typeof(v) = 'string' and length(v #>> '{}') between 1 and 512
+        when 'truth' then jsonb_typeof(v) = 'boolean'
+        when 'uri' then jsonb_typeof(v) = 'string' and v #>> '{}' ~ '^https://[!-~]+$' and length(v #>> '{}') <= 512
+        when 'moment' then jsonb_typeof(v) = 'string' and registry.moment(v #>> '{}') is not null
+        when 'texts' then case when jsonb_typeof(v) = 'array' then
+            jsonb_array_length(v) between 1 and 64
+            and not exists (select from jsonb_array_elements(v) t(e)
+                             where jsonb_typeof(t.e) <> 'string' or length(t.e #>> '{}') not between 1 and 512) end
+        when 'keys' then case when jsonb_typeof(v) = 'array' then
+            jsonb_array_length(v) between 1 and 20
+            and not exists (
+                select from jsonb_array_elements(v) k(e)
+                 where case when jsonb_typeof(k.e) = 'object' then
+                           k.e - array['kid', 'algorithm', 'jwk'] = '{}'
+                           and jsonb_typeof(k.e -> 'kid') = 'string' and jsonb_typeof(k.e -> 'jwk') = 'string'
+                           and k.e ->> 'kid' ~ '^[A-Za-z0-9._:~=+/-]{1,128}$'
+                           and k.e ->> 'algorithm' in ('ES256', 'EdDSA', 'Ed25519', 'PS256')
+                           and registry.public_jwk(convert_to(k.e ->> 'jwk', 'UTF8')) end is not true) end
+        end
+$$;
+
+-- The first member of an act's arguments that is not as it must be; null where all are. The list is closed, and nothing
+-- is cast that is of another form: what the second person reads is what is enacted. A question mark: it may be absent.
+create function registry.misshapen(p_act text, a jsonb) returns text language plpgsql immutable as $$
+declare
+    v_members jsonb := case p_act
+        when 'client' then '{"organisation": "text", "client": "text", "scopes": "texts", "keys": "keys?",
+                             "jwksUri": "uri?", "nonceRequired": "truth?", "certificateBound": "truth?"}'
+        when 'resumption' then '{"organisation": "text", "client": "text"}'
+        when 'client-key' then '{"organisation": "text", "client": "text", "keys": "keys"}'
+        when 'delegation' then '{"organisation": "text", "supplier": "text", "scopes": "texts", "purposes": "texts?",
+                                 "validFrom": "moment?", "validUntil": "moment?"}'
+        when 'provider' then '{"organisation": "text", "issuer": "uri", "keys": "keys"}'
+        when 'organisation-grant' then '{"organisation": "text", "scopes": "texts", "purposes": "texts?",
+                                         "detailsRequired": "truth?"}'
+        when 'audit-grant' then '{"organisation": "text", "client": "text", "organisations": "texts",
+                                  "dossier": "text", "until": "moment"}'
+        end;
+begin
+    if v_members is null or jsonb_typeof(a) is distinct from 'object' then
+        return 'act';
+    end if;
+    if a - array(select jsonb_object_keys(v_members)) <> '{}' then
+        return 'arguments';
+    end if;
+    return (select m.key from jsonb_each_text(v_members) m
+             where case when a ? m.key then registry.formed(rtrim(m.value, '?'), a -> m.key) is not true
+                        else m.value not like '%?' end
+             order by m.key limit 1);
+end $$;
+
+-- What makes a key that key, whatever it is called (RFC 7638); null where it is none.
+create function registry.key_material(p_jwk bytea) returns jsonb language sql immutable as $$
+    select case when registry.public_jwk(p_jwk) then (
+        select jsonb_object_agg(m.key, m.value) from jsonb_each(convert_from(p_jwk, 'UTF8')::jsonb) m
+         where m.key in ('kty', 'crv', 'x', 'y', 'n', 'e')) end
+$$;
+
+-- A key is one system's or one provider's, and once: else a system could vouch for its own officers, and a key that was
+-- taken away come back under another name. One provider may serve several organisations, by the same issuer and keys.
+-- The key of a withdrawn proposal was never one. The lock keeps two proposals from not seeing each other.
+create function registry.refuse_known_keys(p_act text, a jsonb, p_approving boolean) returns void
+    language plpgsql volatile as $$
+begin
+    if not coalesce(a ? 'keys', false) then
+        return;
+    end if;
+    lock table registry.identity_provider in share row exclusive mode;
+    if exists (
+        select from jsonb_array_elements(a -> 'keys') stated(key)
+         where registry.key_material(convert_to(stated.key ->> 'jwk', 'UTF8')) in (
+             select registry.key_material(k.jwk) from registry.client_key k join registry.client c on c.id = k.client
+              where c.state <> 'retired' and (p_act <> 'client' or not p_approving or c.id <> a ->> 'client')
+             union all
+             select registry.key_material(p.jwk) from registry.identity_provider p
+              where p_act <> 'provider' or not p.active or p.issuer <> a ->> 'issuer'
+                 or p.organisation = a ->> 'organisation')) then
+        raise exception 'a key that is known already' using errcode = 'SA016', hint = 'keys';
+    end if;
+end $$;
+
 -- What a proposal rests on, asked when it is made and again when it is approved. SQLSTATE SA011: not there; SA012: not
 -- in a state for it; SA015: not one that may have it.
 create function registry.examine(p_act text, a jsonb, p_approving boolean) returns void
@@ -174,7 +292,11 @@ create function registry.examine(p_act text, a jsonb, p_approving boolean) retur
 declare
     o registry.organisation;
     c registry.client;
+    v_misshapen text := registry.misshapen(p_act, a);
 begin
+    if v_misshapen is not null then
+        raise exception 'not the arguments of that act' using errcode = 'SA015', hint = v_misshapen;
+    end if;
     select * into o from registry.organisation x where x.id = a ->> 'organisation';
     if o.id is null then
         raise exception 'no such organisation' using errcode = 'SA011', hint = 'organisation';
@@ -192,13 +314,11 @@ begin
             raise exception 'not in a state for that' using errcode = 'SA012', hint = 'client';
         end if;
     end if;
-    if p_act in ('client', 'delegation', 'organisation-grant') and (
-        coalesce(cardinality(registry.texts(a -> 'scopes')), 0) = 0
-        or exists (select from unnest(registry.texts(a -> 'scopes')) s where s !~ '^[a-z]+:[a-z]+$')) then
+    if p_act in ('client', 'delegation', 'organisation-grant')
+       and exists (select from unnest(registry.texts(a -> 'scopes')) s where s !~ '^[a-z]+:[a-z]+$') then
         raise exception 'no scopes' using errcode = 'SA015', hint = 'scopes';
     end if;
-    if (p_act in ('client-key', 'provider') or (p_act = 'client' and a ->> 'jwksUri' is null))
-       and (jsonb_typeof(a -> 'keys') is distinct from 'array' or jsonb_array_length(a -> 'keys') = 0) then
+    if p_act = 'client' and not a ?| array['keys', 'jwksUri'] then
         raise exception 'no key' using errcode = 'SA015', hint = 'keys';
     end if;
     if p_act in ('delegation', 'organisation-grant') and o.kind = 'vendor' then
@@ -209,22 +329,29 @@ begin
         raise exception 'not a supplier' using errcode = 'SA015', hint = 'supplier';
     end if;
     if p_act in ('delegation', 'audit-grant')
-       and coalesce(a ->> 'validUntil', a ->> 'until')::timestamptz <= clock_timestamp() then
+       and registry.moment(coalesce(a ->> 'validUntil', a ->> 'until'))
+           <= greatest(registry.moment(a ->> 'validFrom'), clock_timestamp()) then
         raise exception 'ends before it begins' using errcode = 'SA015', hint = 'until';
     end if;
     if p_act = 'audit-grant' and (
-        coalesce(a ->> 'dossier', '') !~ '^[A-Za-z0-9._:~-]{1,64}$' or a ->> 'until' is null
-        or (a ->> 'until')::timestamptz > clock_timestamp() + interval '366 days') then
+        a ->> 'dossier' !~ '^[A-Za-z0-9._:~-]{1,64}$'
+        or registry.moment(a ->> 'until') > clock_timestamp() + interval '366 days') then
         raise exception 'no dossier, or longer than a year' using errcode = 'SA015', hint = 'until';
     end if;
     if p_act = 'audit-grant' and (
         not 'ledger:read' = any (c.scopes)
-        or coalesce(cardinality(registry.texts(a -> 'organisations')), 0) = 0
         or exists (select from unnest(registry.texts(a -> 'organisations')) n
                     where not exists (select from registry.organisation x where x.id = n))) then
         raise exception 'not one that may audit, or not organisations' using errcode = 'SA015', hint = 'organisations';
     end if;
 end $$;
+
+-- What takes access away withdraws the open proposals about the same object, before anything else and in the order in
+-- which an approval locks: else one person could keep proposals in store and undo it alone with an older one.
+create function registry.withdraw_open(p_acts text[], p_about jsonb) returns void language sql volatile as $$
+    update registry.proposal set withdrawn_by = session_user, withdrawn_at = clock_timestamp()
+     where act = any (p_acts) and arguments @> p_about and approved_by is null and withdrawn_by is null
+$$;
 
 -- The effect of an approved proposal, from what was proposed and from nothing else.
 create function registry.enact(p_id uuid, p_act text, a jsonb) returns void
@@ -239,7 +366,8 @@ begin
             insert into registry.delegation as d (organisation, supplier, scopes, purposes, valid_from, valid_until)
             values (a ->> 'organisation', a ->> 'supplier', registry.texts(a -> 'scopes'),
                     registry.texts(a -> 'purposes'),
-                    coalesce((a ->> 'validFrom')::timestamptz, clock_timestamp()), (a ->> 'validUntil')::timestamptz)
+                    coalesce(registry.moment(a ->> 'validFrom'), clock_timestamp()),
+                    registry.moment(a ->> 'validUntil'))
             on conflict (organisation, supplier) do update
                set scopes = excluded.scopes, purposes = excluded.purposes, active = true,
                    valid_from = excluded.valid_from, valid_until = excluded.valid_until, version = d.version + 1;
@@ -260,7 +388,7 @@ begin
              where client = a ->> 'client' and dossier = a ->> 'dossier' and active and until <= clock_timestamp();
             insert into registry.auditor_grant (id, client, organisations, dossier, until)
             values (p_id, a ->> 'client', registry.texts(a -> 'organisations'), a ->> 'dossier',
-                    (a ->> 'until')::timestamptz);
+                    registry.moment(a ->> 'until'));
     end case;
 end $$;
 
@@ -271,7 +399,9 @@ create function registrar.propose(
 declare
     v_id uuid := (convert_from(p_leaf, 'UTF8')::jsonb ->> 'id')::uuid;
 begin
+    perform registry.never_hang();
     perform registry.examine(p_act, p_arguments, false);
+    perform registry.refuse_known_keys(p_act, p_arguments, false);
     if p_act = 'client' then
         insert into registry.client (id, organisation, scopes, state, nonce_required, certificate_bound, jwks_uri)
         values (p_arguments ->> 'client', p_arguments ->> 'organisation', registry.texts(p_arguments -> 'scopes'),
@@ -291,6 +421,7 @@ create function registrar.approve(p_proposal uuid, p_leaf bytea, p_payload bytea
 declare
     r registry.proposal;
 begin
+    perform registry.never_hang();
     select * into r from registry.proposal p
      where p.id = p_proposal and p.approved_by is null and p.withdrawn_by is null for update;
     if r.id is null then
@@ -303,6 +434,7 @@ begin
         raise exception 'too old' using errcode = 'SA013', hint = 'proposal';
     end if;
     perform registry.examine(r.act, r.arguments, true);
+    perform registry.refuse_known_keys(r.act, r.arguments, true);
     update registry.proposal set approved_by = session_user, approved_at = clock_timestamp() where id = r.id;
     perform registry.enact(r.id, r.act, r.arguments);
     return ledger.append_act(p_leaf, p_payload, p_payload_key, r.act || '-approved', r.arguments ->> 'organisation',
@@ -316,6 +448,7 @@ create function registrar.withdraw(p_proposal uuid, p_leaf bytea, p_payload byte
 declare
     r registry.proposal;
 begin
+    perform registry.never_hang();
     update registry.proposal set withdrawn_by = session_user, withdrawn_at = clock_timestamp()
      where id = p_proposal and approved_by is null and withdrawn_by is null
     returning id, act, arguments into r.id, r.act, r.arguments;
@@ -336,6 +469,9 @@ create function registrar.suspend(p_client text, p_leaf bytea, p_payload bytea, 
 declare
     v_organisation text;
 begin
+    perform registry.never_hang();
+    perform registry.withdraw_open(array['resumption', 'client-key', 'audit-grant'],
+                                   jsonb_build_object('client', p_client));
     update registry.client set state = 'suspended', version = version + 1
      where id = p_client and state = 'active' returning organisation into v_organisation;
     if v_organisation is null then
@@ -351,6 +487,8 @@ create function registrar.remove_key(p_client text, p_kid text, p_leaf bytea, p_
 declare
     v_organisation text;
 begin
+    perform registry.never_hang();
+    perform registry.withdraw_open(array['client-key'], jsonb_build_object('client', p_client));
     update registry.client_key k set active = false from registry.client c
      where c.id = k.client and k.client = p_client and k.kid = p_kid and k.active
     returning c.organisation into v_organisation;
@@ -366,6 +504,9 @@ create function registrar.end_delegation(
 ) returns ledger.noted
     language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 begin
+    perform registry.never_hang();
+    perform registry.withdraw_open(array['delegation'],
+                                   jsonb_build_object('organisation', p_organisation, 'supplier', p_supplier));
     update registry.delegation set active = false, version = version + 1
      where organisation = p_organisation and supplier = p_supplier and active;
     if not found then
@@ -380,6 +521,9 @@ create function registrar.remove_provider(
 ) returns ledger.noted
     language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 begin
+    perform registry.never_hang();
+    perform registry.withdraw_open(array['provider'],
+                                   jsonb_build_object('organisation', p_organisation, 'issuer', p_issuer));
     update registry.identity_provider set active = false
      where organisation = p_organisation and issuer = p_issuer and kid = p_kid and active;
     if not found then
@@ -395,6 +539,10 @@ declare
     v_client text;
     v_organisation text;
 begin
+    perform registry.never_hang();
+    perform registry.withdraw_open(array['audit-grant'], (
+        select jsonb_build_object('client', g.client, 'dossier', g.dossier)
+          from registry.auditor_grant g where g.id = p_grant));
     update registry.auditor_grant g set active = false from registry.client c
      where c.id = g.client and g.id = p_grant and g.active
     returning c.id, c.organisation into v_client, v_organisation;

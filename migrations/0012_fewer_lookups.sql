@@ -212,11 +212,13 @@ begin
 
     with page as materialized (
         select r.resource, r.id, r.revision, r.month, r.recorded_at, r.classes, r.digests, r.others
-          from exchange.record r
-         where r.subject = any (v.same) and r.controller is not distinct from p_discloser and r.state = 'current'
-           and r.resource = any (p_resources)
-           and (r.month is null or r.month between p_first and p_last)
-           and (p_after is null or (r.id, r.resource) > (p_after, p_after_resource))
+          from unnest (v.same) same(id) cross join lateral (
+            select r.resource, r.id, r.revision, r.month, r.recorded_at, r.classes, r.digests, r.others
+              from exchange.record r
+             where r.subject = same.id and r.controller is not distinct from p_discloser and r.state = 'current'
+               and r.resource = any (p_resources)
+               and (r.month is null or r.month between p_first and p_last)
+               and (p_after is null or (r.id, r.resource) > (p_after, p_after_resource)) offset 0) r
          order by r.id, r.resource limit p_limit
     ), heads as (
         select array_agg(page.id) as ids, array_agg(page.resource) as resources,
@@ -249,12 +251,14 @@ begin
            '{}'::uuid[], '{}'::text[], '{}'::bytea[],
            -- by the person, not by the tag: another identifier of the same person is no second allowance. More than
            -- the agreement allows are not counted. The organisation is compared so that only the index that begins
-           -- with the person answers: that of its day's entries would be read for one person's
+           -- with the person answers: that of its day's entries would be read for one person's. One id at a time:
+           -- for a list of them PostgreSQL 18 skips through the organisations of that index all the same
            (select count(*) from (
-                select from ledger.entry e
-                 where e.basis_subject = any (v.same) and e.purpose = p_purpose and e.kind = 'disclosure'
-                   and e.recorded_at > v_now - interval '24 hours' and e.recorded_at < v_now + interval '1 day'
-                   and e.organisation is not distinct from p_organisation
+                select from unnest (v.same) same(id) cross join lateral (
+                    select from ledger.entry e
+                     where e.basis_subject = same.id and e.purpose = p_purpose and e.kind = 'disclosure'
+                       and e.recorded_at > v_now - interval '24 hours' and e.recorded_at < v_now + interval '1 day'
+                       and e.organisation is not distinct from p_organisation offset 0) e
                  limit greatest(v.per_person_day, 0)) asked),
            coalesce(published.resources, '{}'), coalesce(published.statuses, '{}'),
            coalesce(published.times, '{}'), heads.others

@@ -88,6 +88,31 @@ def test_a_machine_without_a_python_is_told_so(checkout: pathlib.Path, tmp_path:
     assert done.stderr.startswith("sauma: needs python3 >= 3.11 and found none; fix: ")
 
 
+_UV_WITHOUT_A_NETWORK = """#!/bin/sh
+if [ "$1" = venv ]; then
+    for last; do :; done
+    mkdir -p "$last/bin"
+    ln -s "$(command -v python3)" "$last/bin/python"
+    exit 0
+fi
+echo "error: Failed to fetch, system certificates: $UV_SYSTEM_CERTS" >&2
+exit 2
+"""
+
+
+def test_what_uv_could_not_is_shown_only_when_pip_cannot_either(checkout: pathlib.Path) -> None:
+    tools = checkout / ".tools" / "uv"
+    (tools / "bin").mkdir(parents=True)
+    shutil.copy2(checkout / "requirements-uv.lock", tools / "requirements-uv.lock")
+    (tools / "bin" / "uv").write_text(_UV_WITHOUT_A_NETWORK)
+    (tools / "bin" / "uv").chmod(0o755)
+    done = sauma(checkout, "migrate", PIP_NO_INDEX="1")
+    assert done.returncode == 1
+    before, between, after = re.split("sauma: (?:uv could not; .*|pip could not either; .*)\n", done.stderr)
+    assert "Failed to fetch" not in before + between
+    assert after == "error: Failed to fetch, system certificates: 1\n"
+
+
 def pins(lock: str) -> dict[str, int]:
     """Requirement line to its number of hashes."""
     entries = re.split(r"\n(?=[a-z0-9])", "\n" + (ROOT / lock).read_text())[1:]

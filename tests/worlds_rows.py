@@ -12,8 +12,7 @@ from sauma.core.evidence import Claim, ClaimKind, Entry, ManifestRow, Position, 
 from sauma.core.fields import Sensitivity
 from sauma.core.matters import Agreement, BasisVersions, Prohibition
 from sauma.core.parties import Organisation
-from sauma.exchange.ports import AuditSessionRow
-from sauma.exchange.rows import InspectKeys, LedgerRow, ListKeys, Missed, Stored
+from sauma.exchange.rows import AuditSessionRow, InspectKeys, LedgerRow, ListKeys, Missed, Stored
 
 NOON = dt.datetime(2026, 11, 22, 12, 0, tzinfo=dt.UTC)
 FRESH = dt.timedelta(seconds=30)
@@ -252,12 +251,6 @@ class MemoryInspection:
         names = said.leaf.get("refers") == (str(refers) if refers else None)
         return names and said.leaf["organisation"] == organisation and said.recorded_at > self._tables.clock() - FRESH
 
-    async def disclosure_parties(self, entry: uuid.UUID) -> tuple[str, str] | None:
-        row = self._tables.state.ledger.get(entry)
-        if row is None or row.leaf["kind"] != "disclosure":
-            return None
-        return str(row.leaf["organisation"]), str(row.leaf["counterparty"])
-
     async def list_disclosures(self, receipt: Receipt, keys: ListKeys) -> tuple[LedgerRow, ...]:
         if not self._read_stands(receipt, keys.organisation, None):
             return ()
@@ -269,6 +262,7 @@ class MemoryInspection:
             if row.leaf["kind"] == "disclosure"
             and row.leaf.get(role) == keys.organisation
             and keys.since <= row.recorded_at < keys.until
+            and keys.purpose in {None, row.leaf["purpose"]}
             and (cases is None or unbase64url(str(row.leaf["case"])) in cases)
             and (keys.after is None or entry > keys.after)
         ]

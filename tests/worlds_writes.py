@@ -9,14 +9,18 @@ import msgspec
 
 from sauma.core.canonical import digest
 from sauma.core.disclosure import Receipt
-from sauma.core.evidence import Claim, Entry
+from sauma.core.evidence import Claim, Entry, unbase64url
 from sauma.core.matters import BasisVersions
-from sauma.exchange.ports import AuditSessionRow, Build, MatterRow, PriorInformationRow
+from sauma.exchange.ports import Build
 from sauma.exchange.rows import (
+    AuditSessionRow,
     Begun,
+    DisclosureParties,
     KnownSubject,
+    MatterRow,
     Missed,
     NewSubject,
+    PriorInformationRow,
     RecordHead,
     RecordRow,
     Stored,
@@ -235,6 +239,15 @@ class MemoryUnit:
         revision = 1 if known is None else known.revision + 1
         self.state.publications[controller, resource] = PublicationEntry(status=status, as_of=as_of, revision=revision)
         return Written(status="created" if known is None else "changed", revision=revision)
+
+    async def disclosure_parties(self, entry: uuid.UUID) -> DisclosureParties | None:
+        row = self.state.ledger.get(entry)
+        if row is None or row.leaf["kind"] != "disclosure":
+            return None
+        receiver, discloser, purpose, case = (
+            str(row.leaf[n]) for n in ("organisation", "counterparty", "purpose", "case")
+        )
+        return DisclosureParties(receiver=receiver, discloser=discloser, purpose=purpose, case=unbase64url(case))
 
     async def open_audit_session(self, row: AuditSessionRow) -> bool:
         grant = self.state.audits.get((row.client, row.dossier))

@@ -165,7 +165,7 @@ def edge_over(settings: Settings, running: Running) -> Edge:
     )
     admission = Admission(
         house,
-        own_keys=lambda at: Keyed(keys=keys.ring().verifying(now=at), generation=keys.generation),
+        own_keys=lambda at: Keyed(keys=keys.verifying(now=at), generation=keys.generation),
         published=running.remote_keys,
         systems=running.register,
     )
@@ -178,7 +178,7 @@ def edge_over(settings: Settings, running: Running) -> Edge:
         ),
         issues=settings.own_tokens,
         tokens=_token_endpoints(url, running, keys),
-        documents=documents(url, scopes=SCOPES, issuers=house.issuers),
+        documents=documents(url, scopes=SCOPES, issuers=house.issuers, certificates=bool(settings.certificate_peer)),
         key_set=lambda: keys.published(running.receipt_key, now=int(time.time())),
         public_url=url,
         security_servers=frozenset(settings.xroad_security_servers),

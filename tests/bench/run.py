@@ -93,7 +93,7 @@ class Bench:
         for arm in self.arms.values():
             reading = self.read(arm, seconds=SECONDS, count=_WARM_UP)
             say(f"warm-up: {arm.name} {reading.line()}")
-        asyncio.run(execute(self.ground, "analyze"))  # as autovacuum does within a minute of such traffic
+        asyncio.run(execute(self.ground, "vacuum analyze"))  # as autovacuum does within a minute of such traffic
 
     def round(self, number: int) -> Round:
         """Every arm once; the other way round every other time."""

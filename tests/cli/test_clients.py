@@ -15,7 +15,7 @@ import asyncpg
 import pytest
 from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
 
-from asks import ORGANISATIONS, PIRHA, VENDOR
+from asks import ORGANISATIONS, PIRHA, VARHA, VENDOR
 from cli.ground import Ground, Said, call
 from databases import Database
 from docs import pages
@@ -32,6 +32,8 @@ from sauma.vault.local import LocalVault
 HETU = "010594Y9032"
 TYPED = "geheimnis"
 """Stands in what is typed wrongly."""
+KNOWN = "a key of it is, or was, a system's or a provider's already"
+ISSUER = "https://idp.example"
 SCOPES = ("case:read", "matter:write", "record:write", "ledger:read")
 
 
@@ -191,7 +193,7 @@ def _next_month(desk: Desk) -> str:
 def test_several_are_approved_together_or_not_at_all(desk: Desk) -> None:
     mine, other, key = name(), name(), desk.key()
     [first] = desk.done(f"add {mine} --organisation {PIRHA} --scope case:read --jwks", key)
-    [second] = desk.done(f"add {other} --organisation {PIRHA} --scope case:read --jwks", key, by=2)
+    [second] = desk.done(f"add {other} --organisation {PIRHA} --scope case:read --jwks", desk.key(), by=2)
     both = f"approve {first['proposal']} {second['proposal']}"
     assert "its proposer may not approve it" in desk.line(both, by=2)
     assert {desk.system(c)["state"] for c in (mine, other)} == {"proposed"}
@@ -206,7 +208,7 @@ def test_a_proposal_is_withdrawn_by_one_and_its_id_is_gone(desk: Desk) -> None:
     [withdrawn] = desk.done(f"withdraw {act['proposal']}", by=1)
     assert (withdrawn["act"], desk.system(client)["state"]) == ("client-withdrawn", "retired")
     assert "no open one" in desk.line(f"approve {act['proposal']}", by=2)
-    assert "used once" in desk.line(f"add {client} --organisation {PIRHA} --scope case:read --jwks", desk.key())
+    assert "ids are used once" in desk.line(f"add {client} --organisation {PIRHA} --scope case:read --jwks", desk.key())
 
 
 def test_a_proposal_older_than_thirty_days_is_not_approved(desk: Desk) -> None:
@@ -226,10 +228,10 @@ def test_suspending_takes_one_and_resuming_two(desk: Desk) -> None:
     mandate = desk.mandate(client)
     assert (desk.system(client)["state"], mandate["stands"]) == ("suspended", False)
     assert mandate["version"] > before
-    assert "none, or it is not open" in desk.line(f"suspend {client}")
+    assert "it is suspended, not active" in desk.line(f"suspend {client}")
     desk.both(f"resume {client}")
     assert desk.mandate(client)["stands"]
-    assert "not in a state" in desk.line(f"resume {client}")
+    assert "it is active, not suspended" in desk.line(f"resume {client}")
 
 
 def test_a_removed_key_ends_what_was_given_and_never_comes_back(desk: Desk) -> None:
@@ -242,9 +244,54 @@ def test_a_removed_key_ends_what_was_given_and_never_comes_back(desk: Desk) -> N
     assert desk.mandate(client)["version"] > before
     assert added not in {row["kid"] for row in desk.system(client)["keys"] if row["active"]}
     assert "none, or it is not open" in desk.line(f"keys remove {client} --kid={added}")
-    file = next(path for path in desk.ground.root.glob("key-*.json") if str(path) == key)
-    [act] = desk.done(f"keys add {client} --jwks", str(file)) if added else []
-    assert "used once" in desk.line(f"approve {act['proposal']}", by=2)
+    assert KNOWN in desk.line(f"keys add {client} --jwks", key)
+
+
+def _kept(desk: Desk) -> dict[str, str]:
+    """Files with a key that is known, by what it is known as."""
+    system, provider, removed, waiting = (desk.key() for _ in range(4))
+    desk.both(f"add {name()} --organisation {PIRHA} --scope case:read --jwks", system)
+    desk.both(f"providers add {PIRHA} --issuer {ISSUER} --jwks", provider)
+    desk.both(f"providers add {PIRHA} --issuer {ISSUER} --jwks", removed)
+    kid = ECKey.import_key(json.loads(Path(removed).read_text())).thumbprint()
+    desk.done(f"providers remove {PIRHA} --issuer {ISSUER} --kid={kid}")
+    desk.done(f"add {name()} --organisation {PIRHA} --scope case:read --jwks", waiting)
+    return {"a system's": system, "a provider's": provider, "one taken away": removed, "a proposed system's": waiting}
+
+
+def test_a_key_that_is_known_is_nobody_elses(desk: Desk) -> None:
+    """Else a system could sign the login of its own officers; a kid of its own does not hide a key."""
+    client = desk.add(name())
+    for known, file in _kept(desk).items():
+        again = desk.key(json.loads(Path(file).read_text()), kid=f"new-{uuid.uuid4().hex}")
+        for words in (
+            f"add {name()} --organisation {PIRHA} --scope case:read",
+            f"keys add {client}",
+            f"providers add {PIRHA} --issuer https://idp.example/{name()}",
+        ):
+            assert KNOWN in desk.line(f"{words} --jwks", again), (known, words)
+
+
+def test_a_key_proposed_twice_is_approved_once(desk: Desk) -> None:
+    client, key = desk.add(name()), desk.key()
+    [first] = desk.done(f"keys add {client} --jwks", key)
+    [second] = desk.done(f"providers add {PIRHA} --issuer {ISSUER} --jwks", key)
+    desk.done(f"approve {first['proposal']}", by=2)
+    assert KNOWN in desk.line(f"approve {second['proposal']}", by=2)
+
+
+def test_the_key_of_a_withdrawn_proposal_may_be_proposed_again(desk: Desk) -> None:
+    key = desk.key()
+    [act] = desk.done(f"add {name()} --organisation {PIRHA} --scope case:read --jwks", key)
+    desk.done(f"withdraw {act['proposal']}")
+    desk.both(f"add {name()} --organisation {PIRHA} --scope case:read --jwks", key)
+
+
+def test_two_organisations_may_have_one_provider(desk: Desk) -> None:
+    issuer, key = f"https://idp.example/{name()}", desk.key()
+    for organisation in (PIRHA, VARHA):
+        desk.both(f"providers add {organisation} --issuer {issuer} --jwks", key)
+    assert KNOWN in desk.line(f"providers add {PIRHA} --issuer {issuer} --jwks", key)
 
 
 def test_a_delegation_gives_a_suppliers_system_what_all_three_hold_until_it_ends(desk: Desk) -> None:
@@ -292,9 +339,10 @@ def test_an_audit_grant_stands_once_and_ends(desk: Desk) -> None:
     assert (row["id"], row["organisations"], row["dossier"]) == (grant, [PIRHA], "TSV:1")
     assert row["until"] > until
     [again] = desk.done(words)
-    assert "used once" in desk.line(f"approve {again['proposal']}", by=2)
+    assert "one stands for this system and dossier" in desk.line(f"approve {again['proposal']}", by=2)
     desk.done(f"end-audit {grant}")
-    desk.done(f"approve {again['proposal']}", by=2)
+    assert "no open one" in desk.line(f"approve {again['proposal']}", by=2), "ended with the grant it would renew"
+    assert desk.both(words) != grant
 
 
 # -- the ledger
@@ -404,6 +452,7 @@ RIGHT = {"client": "extra", "organisation": PIRHA, "scope": "case:read", "uri": 
 AUDIT = "grant-audit {client} --dossier {dossier} --organisation {organisation} --until {until}"
 TYPED_WRONG = {
     "an identity code as a system": (ADD, {"client": HETU}, "client"),
+    "a system with more than 32 characters": (ADD, {"client": "a" * 33}, "client"),
     "a system with a blank": (ADD, {"client": f"%{TYPED}"}, "client"),
     "a business id with a wrong check digit": (ADD, {"organisation": "0246246-1"}, "--organisation"),
     "an organisation nobody registered": (ADD, {"organisation": "2000001-6"}, "organisation"),
@@ -531,6 +580,7 @@ def test_on_the_embedded_database_as_says_which_of_the_two_acts(
             assert (refused.code, "its proposer may not" in refused.err) == (1, True)
             assert call("clients", "approve", proposal, "--as", "2").code == 0
             said = call("clients", "list")
+            assert (behind.err.count("starting PostgreSQL"), said.err) == (1, ""), "nothing to say of one that runs"
         (system,) = (line for line in said.out.splitlines() if line.startswith("system "))
         assert system.split()[1:4] == ["mine", PIRHA, "active"]
         assert not any(line.startswith("proposal") for line in said.out.splitlines())
@@ -543,6 +593,32 @@ def test_list_says_it_in_words_too(desk: Desk) -> None:
     said = desk.run("list")
     assert said.code == 0
     assert any(line.startswith(f"system       {client}  {PIRHA}  active") for line in said.out.splitlines())
+
+
+def test_what_waits_is_listed_alone(desk: Desk) -> None:
+    client = name()
+    [act] = desk.done(f"add {client} --organisation {PIRHA} --scope case:read --jwks", desk.key())
+    lines = desk.run("list --waiting").out.splitlines()
+    assert {line.split()[0] for line in lines} == {"proposal"}
+    [mine] = [line for line in lines if act["proposal"] in line]
+    assert act["kids"][0] in mine
+    assert "kty" not in mine
+    assert list(json.loads(desk.run("list --waiting --json").out)) == ["proposals"]
+    desk.done(f"approve {act['proposal']}", by=2)
+    assert act["proposal"] not in desk.run("list --waiting").out
+
+
+def test_who_adds_a_system_is_told_its_kid_and_whom_a_suppliers_will_act_for(desk: Desk) -> None:
+    desk.both(f"delegate {PIRHA} {VENDOR} --scope case:read")
+    words = f"add {{}} --organisation {VENDOR} --scope case:read --jwks"
+    [act] = desk.done(words.format(name()), desk.key(), by=2)
+    assert act["actsFor"] == [PIRHA]
+    said = desk.run(f"approve {act['proposal']}").out
+    assert f"; kid {act['kids'][0]}; of a supplier; has delegations of {PIRHA}\n" in said
+    desk.done(f"end-delegation {PIRHA} {VENDOR}")
+    assert "; has delegations of nobody; another registrar: " in desk.run(words.format(name()), desk.key()).out
+    [own] = desk.done(f"add {name()} --organisation {PIRHA} --scope case:read --jwks", desk.key())
+    assert (len(own["kids"]), "actsFor" in own) == (1, False)
 
 
 def test_every_act_is_on_the_page(desk: Desk) -> None:

@@ -161,7 +161,9 @@ class PostgresRegister:
                 system(name),
                 name,
             )
-            await self._do("insert into registry.client_key values ($1, 'k-1', 'ES256', '{}')", system(name))
+            await self._do(
+                "insert into registry.client_key values ($1, 'k-1', 'ES256', $2)", system(name), b'{"kty":"EC"}'
+            )
             decoy = uuid.uuid4()
             await self._do(
                 "insert into exchange.subject (id, controller, canonical, seed) values ($1, $2, $1, '\\x00')",

@@ -7,21 +7,21 @@ from collections.abc import Awaitable, Callable
 import msgspec
 import pytest
 
-from conformance.cast import P01, SIIRI, WORKER, Cast, outcomes, system
+from conformance.cast import P01, P09, SIIRI, WORKER, Cast, outcomes, system
 from sauma.core.disclosure import Receipt
 from sauma.core.errors import BadRequest
-from sauma.core.parties import Officer
+from sauma.core.parties import Caller, CaseAccess, Officer
 from sauma.exchange.append import Refused, note_read
 from sauma.exchange.inspect import (
     AuditSession,
     DisclosureSearch,
-    Erasure,
-    attest_erasure,
     find_disclosure,
     list_disclosures,
     open_audit_session,
     read_entry,
 )
+from sauma.exchange.matters import Erasure, attest_erasure
+from sauma.exchange.record import month_of
 from sauma.exchange.rows import InspectKeys, LedgerRow, ListKeys
 from worlds import aged
 
@@ -128,8 +128,11 @@ async def test_an_erasure_is_attested_by_the_receiver(cast: Cast) -> None:
         cast.kela,
     )
     for by in (cast.kela, cast.neighbour):
-        with pytest.raises(BadRequest, match="not-found"):
+        with pytest.raises(Refused, match="not-found"):
             await attest_erasure(cast.world, cast.call(by), erasure)
+        refused = (await cast.recorded(by))[-1]
+        assert outcomes([refused]) == [("refusal", "refuse", "party-not-entitled")]
+        assert refused["refers"] == first
 
 
 DOSSIER = "TSV-1"
@@ -234,14 +237,72 @@ async def test_disclosures_are_shown_against_a_reading_of_ones_own(cast: Cast) -
     foreign = await note_read(cast.world, cast.caller(cast.kela), decision="disclosures-listed", refers=None)
     now = cast.world.clock()
     keys = ListKeys(
-        organisation=county, as_receiver=True, since=now - HOUR, until=now + HOUR, cases=None, after=None, limit=9
+        organisation=county,
+        as_receiver=True,
+        since=now - HOUR,
+        until=now + HOUR,
+        purpose=None,
+        cases=None,
+        after=None,
+        limit=9,
     )
     assert await inspection.find_disclosure(named, county, first) is not None
     assert await inspection.find_disclosure(listed, county, first) is None, "it names none"
     assert await inspection.list_disclosures(listed, keys)
     assert await inspection.list_disclosures(named, keys) == (), "it names one"
     assert await inspection.list_disclosures(foreign, keys) == (), "it is another's"
-    assert await inspection.disclosure_parties(first) == (county, cast.kela)
+    async with cast.world.writes.transaction() as unit:
+        named = await unit.disclosure_parties(first)
+        assert await unit.disclosure_parties(uuid.uuid4()) is None
+    assert named is not None
+    assert (named.receiver, named.discloser, named.purpose) == (county, cast.kela, P01)
+    assert named.case == cast.world.vault.case_tag(month_of(now), county, cast.case)
+
+
+CONFINED: dict[str, tuple[dict[str, str], bool]] = {
+    "to nothing": ({}, True),
+    "to the purpose": ({"purpose": P01}, True),
+    "to the case": ({"case_reference": "CASE"}, True),
+    "to both": ({"purpose": P01, "case_reference": "CASE"}, True),
+    "to another purpose": ({"purpose": P09, "case_reference": "CASE"}, False),
+    "to another case": ({"purpose": P01, "case_reference": "another"}, False),
+}
+
+
+@pytest.mark.parametrize("sentence", CONFINED)
+async def test_a_token_shows_and_erases_what_it_is_for(cast: Cast, sentence: str) -> None:
+    first, other, last = await asked_thrice(cast)
+    said, inside = CONFINED[sentence]
+    access = CaseAccess(**{n: cast.case if v == "CASE" else v for n, v in said.items()})
+
+    def caller() -> Caller:
+        return msgspec.structs.replace(cast.caller(cast.county), access=access)
+
+    seen = [first, last] if access.case_reference else [first, other, last]
+    listed = await list_disclosures(cast.world, caller(), search(cast))
+    assert [row["id"] for row in listed["disclosures"]] == (seen if inside else [])
+    erasure = Erasure(disclosure=uuid.UUID(first), extent="erased", purpose=None, officer=WORKER, at=cast.world.clock())
+    if inside:
+        assert (await find_disclosure(cast.world, caller(), uuid.UUID(first)))["id"] == first
+        done = await attest_erasure(
+            cast.world, msgspec.structs.replace(cast.call(cast.county), caller=caller()), erasure
+        )
+        assert done.status == 201
+        return
+    with pytest.raises(BadRequest, match="not-found"):
+        await find_disclosure(cast.world, caller(), uuid.UUID(first))
+    with pytest.raises(Refused, match="not-found"):
+        await attest_erasure(cast.world, msgspec.structs.replace(cast.call(cast.county), caller=caller()), erasure)
+    assert outcomes(await cast.recorded())[-1] == ("refusal", "refuse", "scope-missing")
+
+
+async def test_a_page_of_one_purpose_or_case_is_no_page_of_another(cast: Cast) -> None:
+    await asked_thrice(cast)
+    first = await list_disclosures(cast.world, cast.caller(cast.county), search(cast, limit=1))
+    for access in (CaseAccess(purpose=P01), CaseAccess(case_reference=cast.case)):
+        confined = msgspec.structs.replace(cast.caller(cast.county), access=access)
+        with pytest.raises(BadRequest, match="cursor-expired"):
+            await list_disclosures(cast.world, confined, search(cast, limit=1, cursor=first["nextCursor"]))
 
 
 SESSIONS = {

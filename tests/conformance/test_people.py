@@ -9,6 +9,7 @@ from conformance.cast import AINO, EINO, P09, SIIRI, TAMPERE, TOLD_OF_AINO, TURK
 from sauma.core.errors import BadRequest
 from sauma.core.matters import ProhibitionKind
 from sauma.core.people import PersonIdentifier
+from sauma.exchange.append import Refused
 
 OLD, NEW = AINO, person(1, "Y")
 """One birthday and number, another century sign: two people until somebody says otherwise."""
@@ -102,7 +103,7 @@ async def test_a_split_takes_back_the_one_link_it_names(cast: Cast) -> None:
     await cast.matter(of=NEW, case=cast.case + "-Y")
     await cast.changed(SIIRI, OLD, "corrected")
     await cast.changed(OLD, NEW, "corrected")
-    with pytest.raises(BadRequest, match="not-found"):
+    with pytest.raises(Refused, match="not-found"):
         await cast.changed(SIIRI, NEW, "wrong-link")  # one person by way of the third, but never said to be
     await cast.changed(OLD, NEW, "wrong-link")
     for of in (OLD, NEW):
@@ -162,15 +163,25 @@ REFUSED_CHANGES = {
 async def test_a_change_that_cannot_be_had_changes_nothing(cast: Cast, sentence: str) -> None:
     await both_known(cast)
     old, new, reason, code = REFUSED_CHANGES[sentence]
-    before = await cast.recorded(cast.kela)
-    with pytest.raises(BadRequest, match=code):
+    before = len(await cast.recorded(cast.kela))
+    with pytest.raises((BadRequest, Refused), match=code):
         await cast.changed(old, new, reason)
-    assert await cast.recorded(cast.kela) == before
+    leaves = (await cast.recorded(cast.kela))[before:]
+    asked = [("refusal", "refuse", "subject-unknown")] if code == "not-found" else []
+    assert outcomes(leaves) == asked, "asking who is known leaves a trace, of both"
+    assert [len(leaf["subjects"]) for leaf in leaves] == [2] * len(asked)
+
+
+async def test_that_both_are_the_same_is_said_before_anybody_is_looked_for(cast: Cast) -> None:
+    await both_known(cast)
+    for of in (OLD, SIIRI):
+        with pytest.raises(BadRequest, match="invalid-value"):
+            await cast.changed(of, of, "corrected")
 
 
 async def test_a_link_is_one_controllers_own(cast: Cast) -> None:
     await both_known(cast)
-    with pytest.raises(BadRequest, match="not-found"):
+    with pytest.raises(Refused, match="not-found"):
         await cast.changed(OLD, NEW, "corrected", by=cast.neighbour)
     await cast.changed(OLD, NEW, "corrected")
     await cast.deposit("decisions", {"amount": "8.00", "date": cast.day}, of=NEW, by=cast.neighbour)

@@ -12,7 +12,7 @@ from docs import pages
 from docs.guides import promised, run
 from interop.conftest import JS, Login, login, node  # noqa: F401  # the fixtures
 from sauma.client.auth import Access
-from sauma.core.parties import CONTEXTS, Action
+from sauma.core.parties import CONTEXTS, FRESH_SECONDS, Action
 from sauma.oauth import claims, details, form, nonce, proof
 from sauma.oauth.issuing import answers, clients, officers
 from sauma.oauth.resource import ERROR_TEXTS
@@ -95,8 +95,25 @@ def test_its_numbers_are_those_of_the_code() -> None:
     assert officers.JWT_TYPE in PAGE
 
 
+def test_the_claims_of_a_login_are_those_that_are_read() -> None:
+    rows = {
+        name: row[1] for row in pages.table(PAGE, "claim of the login") for name in re.findall("`([a-z_]+)`", row[0])
+    }
+    assert rows.keys() == {"iss", "aud", "iat", "exp", "jti", *officers._Said.__struct_encode_fields__}
+    assert set(re.findall("`(http://eidas[^`]*)`", rows["acr"])) == set(CONTEXTS)
+    assert f"`auth_time` at most {FRESH_SECONDS} seconds ago" in PAGE
+    assert f"{clients.ASSERTION_LIFETIME} seconds at most" in rows["iat"]
+
+
+def test_the_libraries_are_of_the_version_that_is_tried() -> None:
+    tried = json.loads((JS / "package.json").read_text(encoding="utf-8"))["dependencies"]
+    first = (pages.ROOT / "docs" / "first-disclosure.md").read_text(encoding="utf-8")
+    assert f"openid-client@{tried['openid-client']}`" in PAGE
+    assert f"oauth4webapi@{tried['oauth4webapi']}\n" in first
+
+
 def test_the_errors_it_explains_are_said_where_it_says() -> None:
     said = {"token": answers.ERROR_TEXTS, "calls": ERROR_TEXTS}
     rows = pages.table(PAGE, "error")
-    assert len(rows) == 4
+    assert len(rows) == 5
     assert all(error.strip("`") in said[where] for error, where, _ in rows)

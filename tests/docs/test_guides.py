@@ -14,7 +14,7 @@ from docs.guides import promised, run
 from interop.conftest import JS, node  # noqa: F401  # the fixture
 from sauma.catalogue.loader import load, load_areas
 from sauma.catalogue.problems import load_problem_texts
-from sauma.core.problems import STATUS, Retry
+from sauma.core.problems import OAUTH_STATUS, STATUS, Retry
 from sauma.oauth import resource
 from sauma.oauth.issuing import answers
 from sauma.web.edge import API_VERSION
@@ -124,6 +124,13 @@ def test_every_oauth_error_stands_in_the_table_with_where_it_is_said() -> None:
         error: ", ".join(place for place, errors in (("token", tokens), ("calls", calls)) if error in errors)
         for error in {**answers.ERROR_TEXTS, **resource.ERROR_TEXTS}
     }
+
+
+def test_its_rule_for_an_oauth_error_is_that_of_the_errors_page() -> None:
+    rows = {row[0].strip("`"): row[2] for row in pages.table(FIRST, "error")}
+    assert rows == {error: TEXTS.oauth[error].retry.value for error in rows}
+    said = {error for error in OAUTH_STATUS if error not in rows}
+    assert said == {"invalid_grant"}, "never answered by us, and explained"
 
 
 def test_its_numbers_are_those_of_the_code() -> None:

@@ -11,8 +11,13 @@ import pytest
 
 from cli.ground import Said, call, cleared
 from docs import pages
+from sauma.core.parties import OrganisationKind
+from sauma.core.purposes import Text
+from sauma.store.enrol import EnrolledOrganisation
 
 PAGE = (pages.ROOT / "docs" / "registration.md").read_text(encoding="utf-8")
+COUNTY, SUPPLIER = "3221308-6", "9321499-8"
+AINO = "010594Y9032"
 MAKE_KEYS, CALL = pages.fenced(PAGE, "python")
 
 
@@ -49,7 +54,15 @@ class Registrars:
 def test_the_five_commands_register_a_county_and_a_supplier_who_then_get_a_token(
     live: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    live.told.texts.add("Päivi Esimerkki")
+    live._enrol(  # the page's supplier, which has no system and no delegation before
+        organisations=(
+            EnrolledOrganisation(id=SUPPLIER, kind=OrganisationKind.VENDOR, name=Text(fi="J", sv="J", en="J")),
+        )
+    )
     script(MAKE_KEYS, tmp_path, live.url)
+    modes = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / ".sauma" / "registered").iterdir()}
+    assert {modes[f"{name}.json"] for name in ("county", "supplier")} == {0o600}
     (block,) = pages.fenced(PAGE, "sh")
     *four, fifth = block.splitlines()
     assert len(four) == 4
@@ -63,11 +76,14 @@ def test_the_five_commands_register_a_county_and_a_supplier_who_then_get_a_token
         approve = approve.replace("PROPOSAL", proposal, 1)
     refused = registrars.run(approve.replace("--as 2", "--as 1"))
     assert refused.code == 1
-    assert re.search("`(its proposer .*?)`", PAGE)[1] in refused.err  # type: ignore[index]  # it is there or the test is red
+    assert re.search("`(its proposer .*?)`", PAGE.replace("\n", " "))[1] in refused.err  # type: ignore[index]  # it is there or the test is red
     done = registrars.run(approve)
     assert done.code == 0, done.err
-    assert script(CALL, tmp_path, live.url) == pages.fenced(PAGE, "text")[0]
-    assert registrars.run("./sauma clients end-delegation 9064245-2 9136515-1 --as 2").code == 0
+    assert re.search("^delegation-approved .*; for every system of the supplier, today cloud$", done.out, re.MULTILINE)
+    assert AINO in CALL
+    asked = CALL.replace(AINO, live.client_of_both())
+    assert script(asked, tmp_path, live.url) == pages.fenced(PAGE, "text")[0]
+    assert registrars.run(f"./sauma clients end-delegation {COUNTY} {SUPPLIER} --as 2").code == 0
 
 
 def test_its_organisations_are_those_of_the_demo() -> None:
@@ -75,5 +91,10 @@ def test_its_organisations_are_those_of_the_demo() -> None:
     from sauma.demo import organisations  # noqa: PLC0415  # the one test that needs it
 
     found = {o.id: o.kind.value for o in organisations.organisations(load_areas())}
-    assert {found[name] for name in re.findall("[0-9]{7}-[0-9]", PAGE)} == {"county", "vendor"}
-    assert organisations.county_id("17") == "9064245-2"
+    assert {found[name] for name in (COUNTY, SUPPLIER)} == {"county", "vendor"}
+    assert (
+        {COUNTY, SUPPLIER}
+        == set(re.findall("[0-9]{7}-[0-9]", PAGE))
+        == {organisations.PIRKANMAA, organisations.invented_id("jakala")}
+    )
+    assert SUPPLIER not in {d.supplier for d in organisations.delegations()}

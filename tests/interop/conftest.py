@@ -145,6 +145,7 @@ class Login:
         told = {
             "iss": self.issuer,
             "aud": audience,
+            "organisation": PIRHA,
             "acr": STRONG,
             "jti": uuid.uuid4().hex,
             **times,

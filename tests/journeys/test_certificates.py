@@ -126,6 +126,14 @@ def test_119_a_certificate_forged_past_the_proxy_ends_the_call(proxied: Proxied,
         assert (answer.status_code, answer.json()["code"]) == (400, "invalid-value")
 
 
+@pytest.mark.parametrize("name", ["oauth-authorization-server", "oauth-protected-resource"])
+def test_the_metadata_says_whether_tokens_can_be_bound_to_a_certificate(
+    name: str, proxied: Proxied, live: Live
+) -> None:
+    said = [httpx.get(f"{one.url}/.well-known/{name}").json() for one in (proxied.live, live)]
+    assert [one["tls_client_certificate_bound_access_tokens"] for one in said] == [True, False]
+
+
 def test_where_no_proxy_is_named_the_header_means_nothing(live: Live) -> None:
     system = live.system("pirha")
     for shown in (MINE, *LOOK_ALIKES):

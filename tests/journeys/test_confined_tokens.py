@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from asks import CASEWORK, P01, PIRHA, WORKER, query_body
+from asks import CASEWORK, P01, PIRHA, WORKER, now_text, query_body
 from journeys.test_behind_xroad import HAVE_A_CASE, operations
 from live import Live
 from sauma.core.parties import Action
@@ -164,3 +164,69 @@ def test_two_tokens_of_one_system_do_not_lend_each_other_anything(confined: Conf
         assert "amount" in members(wide.query(confined.hetu, confined.reference))
     answer = narrow.query(confined.hetu, confined.reference, fields=["decision.amount"])
     assert (answer.status_code, told(answer)) == (403, ["/fields/0"])
+
+
+# -- where the call names no case
+
+COMPARED_BY_ENTRY = {
+    ("GET", "/v1/disclosures/{disclosure_id}"),
+    ("POST", "/v1/disclosures/{disclosure_id}/erasures"),
+}
+BY_SESSION = {("GET", "/v1/ledger/entries/{entry_id}")}
+"""What an auditor sees follows from the session and its grant, whose dossier the session's opening compared."""
+CASELESS = sorted(set(STATED) - HAVE_A_CASE - COMPARED_BY_ENTRY - BY_SESSION)
+
+
+@pytest.mark.parametrize("operation", CASELESS, ids=" ".join)
+def test_an_operation_of_no_case_is_not_for_a_token_that_names_one(
+    live: Live, hetu: str, operation: tuple[str, str]
+) -> None:
+    named = holder(live, operation, case_reference="PIRHA:14", purpose=P01)
+    refused(live, named, ask(named, hetu, operation))
+    unnamed = holder(live, operation, purpose=P01)
+    assert ask(unnamed, hetu, operation).json().get("code") != "scope-missing"
+
+
+def test_a_token_that_names_a_case_adds_records_of_it_and_replaces_none(live: Live, hetu: str) -> None:
+    _, body = operations(hetu)["PUT", "/v1/payments/{record_id}"]
+    record = f"/v1/payments/{uuid.uuid4()}"
+    rows = operations(hetu)["POST", "/v1/deposits"][1]
+    row = rows["records"][0] | {"recordId": record.rpartition("/")[2], "expectedRevision": 1}
+    maker = live.new_system(PIRHA)
+    assert maker.within(case_reference=REFERENCE).put(record, body).status_code == 201
+    one, many = (live.new_system(PIRHA).within(case_reference=REFERENCE) for _ in range(2))
+    refused(live, one, one.put(record, body, If_Match='"1"'), "/headers/If-Match")
+    refused(live, many, many.post("/v1/deposits", rows | {"records": [row]}), "/records/0/expectedRevision")
+    assert maker.put(record, body, If_Match='"1"').status_code == 200
+
+
+def listed(system: System, query: str = "") -> set[str]:
+    answer = system.get(f"/v1/disclosures{query}")
+    assert answer.status_code == 200, answer.text
+    return {row["id"] for row in answer.json()["disclosures"]}
+
+
+def test_a_token_that_names_purpose_or_case_sees_the_disclosures_of_it(confined: Confined) -> None:
+    live, other = confined.live, confined.live.system("pirha").open_matter(confined.hetu)
+    asker = live.new_system(PIRHA)
+    mine, others = (
+        str(asker.query(confined.hetu, reference).json()["disclosureId"]) for reference in (confined.reference, other)
+    )
+    erased = {"extent": "erased", "at": now_text(), "officer": WORKER}
+    for details, seen, unseen in (
+        ({}, {mine}, {others}),
+        ({"purpose": None}, {mine}, {others}),
+        ({"case_reference": None}, {mine, others}, set()),
+        ({"case_reference": None, "purpose": "urgent-handling"}, set(), {mine, others}),
+    ):
+        system = confined.system(**details)
+        assert (listed(system) & {mine, others}, listed(system, "?role=discloser") & {mine, others}) == (seen, set())
+        for entry in seen:
+            assert system.get(f"/v1/disclosures/{entry}").status_code == 200
+            assert system.post(f"/v1/disclosures/{entry}/erasures", erased).status_code == 201
+        for entry in unseen:
+            assert system.get(f"/v1/disclosures/{entry}").json()["code"] == "not-found"
+            gone = system.post(f"/v1/disclosures/{entry}/erasures", erased)
+            assert (gone.status_code, gone.json()["code"]) == (404, "not-found")
+            rows = live.entries(system.client_id, kind="refusal")
+            assert (str(rows[-1]["id"]), rows[-1]["reason"]) == (gone.json()["decisionId"], "scope-missing")

@@ -12,7 +12,7 @@ import pytest
 from asks import AUDITOR, CLERK, RUN, WORKER, audit_body, now_text, record_body
 from live import Live
 from sauma.cli.contract import described
-from sauma.core.problems import STATUS
+from sauma.core.problems import OAUTH_STATUS, STATUS
 from sauma.web.answers import ANSWERS
 from sauma.web.problems import CredentialsProblem, Problem
 from sauma.web.published import OAuthError
@@ -141,6 +141,11 @@ def test_a_refused_caller_is_told_as_described(live: Live) -> None:
     twice = httpx.get(f"{live.url}/v1/disclosures", headers=[("Authorization", "DPoP a"), ("Authorization", "DPoP b")])
     assert (twice.status_code, twice.json()["code"], twice.json()["error"]) == (400, "invalid-value", "invalid_request")
     assert differs(twice.content, Problem) is None
+    for answer in (refused, forged, twice):
+        page = httpx.get(answer.json()["error_uri"]).json()
+        assert (page["code"], page["status"]) == (answer.json()["error"], answer.status_code)
+    assert forged.json()["type"] == forged.json()["error_uri"]
+    assert f'error_uri="{forged.json()["type"]}"' in forged.headers["www-authenticate"]
 
 
 def test_the_form_of_our_own_client_is_as_described(live: Live) -> None:
@@ -202,6 +207,6 @@ def test_a_relation_is_one_of_the_list(live: Live, relation: str, status: int) -
         assert done.json()["errors"] == [{"pointer": "/coSubjects/0/relation", "code": "invalid-value"}]
 
 
-@pytest.mark.parametrize("code", sorted(STATUS))
+@pytest.mark.parametrize("code", sorted({*STATUS, *OAUTH_STATUS}))
 def test_every_problem_has_its_page(live: Live, code: str) -> None:
     assert differs(httpx.get(f"{live.url}/v1/problems/{code}").content, ANSWERS["show_problem"]) is None

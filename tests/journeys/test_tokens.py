@@ -11,7 +11,7 @@ import httpx
 import pytest
 from joserfc.jwk import ECKey
 
-from asks import CASEWORK, DELEGATED, PIRHA, VENDOR, WORKER
+from asks import CASEWORK, DELEGATED, P01, PIRHA, VARHA, VENDOR, WORKER
 from live import Live
 from sauma.client.auth import Access, AccessRefusedError, SaumaAuth, _sign
 from sauma.core.evidence import base64url
@@ -27,26 +27,47 @@ def posted(system: System, endpoint: str, **form: str) -> httpx.Response:
     return httpx.post(f"{system.live.url}/oauth/{endpoint}", data={**authenticated, **form})
 
 
+def spent(system: System, token: str) -> httpx.Response:
+    """A call of the system with the token, whatever became of it."""
+    url = f"{system.live.url}/v1/disclosures"
+    proof = system.auth._proof("GET", url, token=token)
+    return httpx.get(url, headers={"Authorization": f"DPoP {token}", "DPoP": proof})
+
+
 def test_a_revoked_token_is_refused_at_its_very_next_call(live: Live) -> None:
     system = live.new_system(PIRHA, CASEWORK)
-    other = live.new_system(PIRHA, CASEWORK)
     token = system.token()
-    said = posted(other, "introspect", token=token).json()
+    said = posted(system, "introspect", token=token).json()
     assert (said["active"], said["client_id"], said["token_type"]) == (True, system.client_id, "DPoP")
     assert said["cnf"] == {"jkt": system.auth._proof_key.thumbprint()}
-
-    def call() -> httpx.Response:
-        url = f"{live.url}/v1/disclosures"
-        proof = system.auth._proof("GET", url, token=token)
-        return httpx.get(url, headers={"Authorization": f"DPoP {token}", "DPoP": proof})
-
-    assert call().status_code == 200
-    assert (posted(other, "revoke", token=token).status_code, posted(other, "revoke", token=token).json()) == (200, {})
-    refused = call()
+    assert spent(system, token).status_code == 200
+    for _ in range(2):
+        ended = posted(system, "revoke", token=token)
+        assert (ended.status_code, ended.json()) == (200, {})
+    refused = spent(system, token)
     assert (refused.status_code, refused.json()["error"]) == (401, "invalid_token")
-    assert posted(other, "introspect", token=token).json() == {"active": False}
-    looks = [row["decision"] for row in live.entries(other.client_id)]
-    assert looks == ["token-introspected", "token-revoked", "token-revoked", "token-introspected"]
+    assert posted(system, "introspect", token=token).json() == {"active": False}
+    looks = [row["decision"] for row in live.entries(system.client_id) if row["decision"].startswith("token-")]
+    assert looks == [
+        "token-issued",
+        "token-introspected",
+        "token-revoked",
+        "token-revoked",
+        "token-introspected",
+    ]
+
+
+def test_only_the_system_it_was_issued_to_ends_a_token_or_learns_its_case(live: Live) -> None:
+    own = live.system("pirha").within(organisation=PIRHA, purpose=P01, case_reference="PIRHA-9", officer=WORKER)
+    vendor = live.system("supplier").within(organisation=PIRHA, scopes=("case:read",))
+    token = own.token()
+    told = {name: posted(live.system(name), "introspect", token=token).json() for name in ("pirha", "pirha-dpo")}
+    assert told["pirha"]["authorization_details"][0]["officer"] == WORKER
+    assert told["pirha-dpo"].keys() == {"active", "token_type", "scope", "client_id", "sub", "exp", "cnf"}
+    assert posted(vendor, "introspect", token=token).json() == {"active": False}
+    for asker in (vendor, live.system("pirha-dpo")):
+        assert posted(asker, "revoke", token=token).json() == {}
+        assert spent(own, token).status_code == 200
 
 
 def test_a_token_of_another_organisation_is_neither_shown_nor_ended(live: Live) -> None:
@@ -85,11 +106,16 @@ def test_the_entry_of_a_token_names_the_assertion_it_was_given_for(live: Live) -
 def provider(live: Live) -> ECKey:
     """The key of Pirkanmaa's identity provider, registered with the county."""
     key = ECKey.generate_key("P-256")
+    registered(live, key, PIRHA)
+    return key
+
+
+def registered(live: Live, key: ECKey, organisation: str) -> None:
+    """The key is one of the organisation's identity provider from now on."""
     public = {name: value for name, value in key.as_dict(private=False).items() if name in {"crv", "kty", "x", "y"}}
     jwk = json.dumps(public, separators=(",", ":"), sort_keys=True).encode()
-    row = EnrolledProvider(organisation=PIRHA, issuer=IDP, kid=key.thumbprint(), algorithm="ES256", jwk=jwk)
+    row = EnrolledProvider(organisation=organisation, issuer=IDP, kid=key.thumbprint(), algorithm="ES256", jwk=jwk)
     live._enrol(providers=(row,))
-    return key
 
 
 def login(live: Live, key: ECKey, **changes: Any) -> str:
@@ -98,6 +124,7 @@ def login(live: Live, key: ECKey, **changes: Any) -> str:
     members = {
         "iss": IDP,
         "aud": live.url,
+        "organisation": PIRHA,
         "sub": WORKER["id"],
         "name": WORKER["name"],
         "role": WORKER["role"],
@@ -117,9 +144,8 @@ def exchanging(live: Live, name: str, word: str, **access: Any) -> httpx.Client:
         issuer=live.url,
         client_id=name,
         key=live.keys[name],
-        scopes=("case:read", "matter:write"),
         officer_token=lambda: word,
-        **access,
+        **{"scopes": ("case:read", "matter:write")} | access,
     )
     http = httpx.Client(base_url=live.url, auth=SaumaAuth(wanted), timeout=30)
     live.opened.append(http)
@@ -154,3 +180,15 @@ def test_a_supplier_may_bring_the_login_of_the_organisation_it_acts_for(live: Li
 def test_another_organisations_provider_is_not_believed(live: Live, provider: ECKey) -> None:
     with pytest.raises(AccessRefusedError, match="invalid_request"):
         exchanging(live, "varha", login(live, provider)).get("/v1/disclosures")
+
+
+def test_a_login_for_one_of_two_that_share_a_provider_is_none_for_the_other(live: Live, provider: ECKey) -> None:
+    registered(live, provider, VARHA)
+    word = login(live, provider)
+    with pytest.raises(AccessRefusedError, match="invalid_request"):
+        exchanging(live, "supplier", word, organisation=VARHA, scopes=("case:read",)).get("/v1/disclosures")
+    meant = login(live, provider, organisation=VARHA)
+    http = exchanging(live, "supplier", meant, organisation=VARHA, scopes=("case:read",))
+    assert http.get("/v1/disclosures").status_code == 200
+    row = query(live, exchanging(live, "supplier", word, organisation=PIRHA))
+    assert (row["organisation"], row["assurance"]) == (PIRHA, "authenticated")

@@ -2,6 +2,7 @@
 removed never comes back; and the file they lie in.
 """
 
+import errno
 import json
 import multiprocessing
 import os
@@ -345,6 +346,16 @@ def test_every_change_is_followed_at_once_and_counted(followed: Followed) -> Non
     assert (followed.keys.generation, followed.faults) == (3, [])
 
 
+def test_the_keys_believed_follow_a_change_in_the_same_second_and_time_without_one(followed: Followed) -> None:
+    first = followed.keys.verifying(now=NOW)
+    assert followed.keys.verifying(now=NOW) is first
+    change_ring(followed.path, lambda ring: prepare(ring, KEYS[1], now=NOW))
+    change_ring(followed.path, lambda ring: rotate(ring, now=NOW, at_once=True))
+    both = {key.kid for key in (*first, KEYS[1].public)}
+    assert {key.kid for key in followed.keys.verifying(now=NOW)} == both
+    assert followed.keys.verifying(now=NOW + KEPT) == (KEYS[1].public,)
+
+
 @pytest.mark.parametrize("spoil", [Path.unlink, lambda path: path.write_text("x"), lambda path: path.chmod(0o644)])
 def test_a_file_that_cannot_be_used_leaves_the_ring_and_is_told_once(
     followed: Followed, spoil: Callable[[Path], object]
@@ -353,6 +364,28 @@ def test_a_file_that_cannot_be_used_leaves_the_ring_and_is_told_once(
     spoil(followed.path)
     assert [followed.keys.ring() == ring for _ in range(3)] == [True] * 3
     assert (len(followed.faults), followed.keys.generation) == (1, 0)
+
+
+def test_a_key_that_was_removed_while_nothing_could_be_read_is_gone_at_the_next_use(
+    followed: Followed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process without a descriptor left: the fault is its own, and the file does not change again."""
+    first = followed.keys.ring().active.public.kid
+    change_ring(followed.path, lambda ring: remove(ring, first, instead=KEYS[2], now=NOW))
+    for call in ("open", "read", "fstat"):
+        with monkeypatch.context() as here:
+            here.setattr(os, call, _no_descriptor)
+            assert [followed.keys.ring().active.public.kid for _ in range(3)] == [first] * 3
+    assert (len(followed.faults), followed.keys.generation) == (1, 0)
+    assert followed.keys.ring().active == KEYS[2]
+    assert followed.keys.generation == 1
+    followed.path.write_text("x")
+    assert followed.keys.ring().active == KEYS[2]
+    assert len(followed.faults) == 2, "another fault is told"
+
+
+def _no_descriptor(*_: object) -> None:
+    raise OSError(errno.EMFILE, "too many open files")
 
 
 def test_a_file_in_a_home_that_cannot_be_written_serves(tmp_path: Path) -> None:

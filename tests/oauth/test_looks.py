@@ -35,6 +35,41 @@ def test_the_supplier_and_the_login_are_shown(door: Any, baseline: Any) -> None:
     assert {name: said[name] for name in members} == members
 
 
+OTHERS = {"client_id": "pirha-other", "act": {"sub": "3121212-3"}, "acr": "loa3", "auth_time": 1}
+VENDORS = {"organisation": "3121212-3", "mandate": {"supplier": "3121212-3"}}
+
+
+def test_of_its_organisations_other_tokens_a_system_learns_the_least(door: Any, baseline: Any) -> None:
+    door.others.add("pirha-other")
+    assert door.introspect(token=baseline.token(members=OTHERS)).body == {
+        "active": True,
+        "token_type": "DPoP",
+        "scope": "case:read matter:write",
+        "client_id": "pirha-other",
+        "sub": "2816301-8",
+        "exp": baseline.now + 300,
+        "cnf": {"jkt": baseline.proof_key.thumbprint()},
+    }
+
+
+def test_a_supplier_learns_nothing_of_the_organisations_other_tokens(door: Any, baseline: Any) -> None:
+    door.others.add("pirha-other")
+    door.known = baseline.client(**VENDORS)
+    assert door.introspect(token=baseline.token(members=OTHERS)).body == INACTIVE
+    assert door.introspect().body["active"] is True
+
+
+@pytest.mark.parametrize("asker", [{}, VENDORS])
+def test_only_whom_it_was_issued_to_ends_a_token(asker: dict[str, Any], door: Any, baseline: Any) -> None:
+    door.known = baseline.client(**asker)
+    answer = door.revoke(token=baseline.token(members=OTHERS))
+    assert (answer.status, answer.body) == (200, {})
+    ((decision, look),) = door.register.entries
+    assert (decision, look.token) == ("token-revoked", None)
+    assert digest16("token", "token-0123456789abcdef") not in door.register.claimed
+    assert len(door.register.claimed) == 1
+
+
 # fmt: off
 UNKNOWN: dict[str, Any] = {
     "no token": lambda d: {"token": "x"},

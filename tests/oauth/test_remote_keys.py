@@ -246,6 +246,10 @@ ADDRESSES = {
     "64:ff9b::a9fe:a9fe": False,
     "2002:7f00:1::": False,
     "2001:0:53aa:64c:0:0:80ff:fffe": False,
+    "::8.8.8.8": False,
+    "::ffff:0:8.8.8.8": False,
+    "fec0::1": False,
+    "5f00::1": False,
 }
 
 

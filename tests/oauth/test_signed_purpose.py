@@ -63,6 +63,7 @@ ROWS: dict[str, tuple[Any, Reason]] = {
     "details demanded, none given": (lambda b: {"known": b.client(mandate={"details_required": True})}, Reason.DETAILS_REQUIRED),
     "details demanded, no case": (lambda b: signed(b, caseReference=None, known=b.client(mandate={"details_required": True})), Reason.DETAILS_REQUIRED),
     "details demanded, no purpose": (lambda b: signed(b, purpose=None, known=b.client(mandate={"details_required": True})), Reason.DETAILS_REQUIRED),
+    "purposes narrowed, none named, and nothing is asked": (lambda b: {"form": {"scope": "matter:write"}, "known": b.client(mandate={"purposes": frozenset({PURPOSE})})}, Reason.DETAILS_REQUIRED),
     "purposes narrowed, none named": (lambda b: {"known": b.client(mandate={"purposes": frozenset({PURPOSE})})}, Reason.DETAILS_REQUIRED),
 }
 # fmt: on
@@ -83,6 +84,7 @@ GRANTED: dict[str, tuple[Any, dict[str, Any]]] = {
     "a field of no purpose of its is left out": (lambda b: signed(b, fields=["decision.amount", "calculation.healthCost"]), {**DETAIL, "fields": ["decision.amount"]}),
     "without a purpose any purpose's field stays": (lambda b: signed(b, purpose=None, caseReference=None, fields=["decision.amount", "x.nobody"]), {"type": DETAIL["type"], "organisation": COUNTY, "fields": ["decision.amount"]}),
     "what policy demands is there": (lambda b: signed(b, known=b.client(mandate={"details_required": True, "purposes": frozenset({PURPOSE})})), DETAIL),
+    "details demanded to ask, and nothing is asked": (lambda b: {"form": {"scope": "matter:write"}, "known": b.client(mandate={"details_required": True})}, {"type": DETAIL["type"], "organisation": COUNTY}),
     "the form says the same": (lambda b: {"form": {**signed(b)["form"], **formed()["form"]}}, DETAIL),
     "organisation and officer in the form alone": (lambda b: {"form": {"authorization_details": json.dumps([{"type": DETAIL["type"], "organisation": COUNTY, "officer": b.person}])}}, {"type": DETAIL["type"], "organisation": COUNTY, "officer": "PERSON"}),
     "plain scopes": (lambda _: {}, {"type": DETAIL["type"], "organisation": COUNTY}),

@@ -37,12 +37,12 @@ def test_a_systems_token_for_its_own_organisation_names_no_one_else(baseline: An
 
 # fmt: off
 ROWS: dict[str, tuple[Any, Reason, str]] = {
-    "for the vendor itself": (lambda b: {"form": {"organisation": VENDOR}}, Reason.ORGANISATION_UNGRANTED, "invalid_request"),
+    "for the vendor itself": (lambda b: {"form": {"organisation": VENDOR}}, Reason.ORGANISATION_UNGRANTED, "unauthorized_client"),
     "for nobody in particular": (lambda b: {}, Reason.ORGANISATION_UNSTATED, "invalid_request"),
-    "for a county that has not delegated": (lambda b: {"form": {"organisation": "0246246-0"}}, Reason.ORGANISATION_UNGRANTED, "invalid_request"),
+    "for a county that has not delegated": (lambda b: {"form": {"organisation": "0246246-0"}}, Reason.ORGANISATION_UNGRANTED, "unauthorized_client"),
     "a scope only the other county delegated": (lambda b: {"form": {"organisation": HELSINKI, "scope": "matter:write"}}, Reason.SCOPE_UNGRANTED, "invalid_scope"),
-    "when every delegation has ended": (lambda b: {"known": vendor(b, mandates=())}, Reason.MANDATE_NONE, "invalid_request"),
-    "when this delegation has ended": (lambda b: {"known": vendor(b, mandates=(b.mandate(supplier=VENDOR),)), "form": {"organisation": HELSINKI}}, Reason.ORGANISATION_UNGRANTED, "invalid_request"),
+    "when every delegation has ended": (lambda b: {"known": vendor(b, mandates=())}, Reason.MANDATE_NONE, "unauthorized_client"),
+    "when this delegation has ended": (lambda b: {"known": vendor(b, mandates=(b.mandate(supplier=VENDOR),)), "form": {"organisation": HELSINKI}}, Reason.ORGANISATION_UNGRANTED, "unauthorized_client"),
     "sent by a stranger's security server": (lambda b: {"form": {"organisation": PIRHA}, "passage": passed_by("1111111-1", PIRHA)}, Reason.CARRIER_MISMATCH, "unauthorized_client"),
     "sent by the vendor without saying for whom": (lambda b: {"form": {"organisation": PIRHA}, "passage": passed_by(VENDOR, None)}, Reason.CARRIER_MISMATCH, "unauthorized_client"),
     "sent by the vendor for the other county": (lambda b: {"form": {"organisation": PIRHA}, "passage": passed_by(VENDOR, HELSINKI)}, Reason.CARRIER_MISMATCH, "unauthorized_client"),

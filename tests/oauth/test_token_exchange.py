@@ -1,5 +1,6 @@
 """An officer's login exchanged for a token (RFC 8693): the word of the organisation's own identity provider, once."""
 
+import json
 from typing import Any
 
 import pytest
@@ -61,6 +62,9 @@ ROWS: dict[str, tuple[Any, Reason]] = {
     "issued 301 s ago": (lambda b: exchanged(b, members={"iat": b.now - 301, "exp": b.now + 900}), Reason.IAT_STALE),
     "no exp": (lambda b: exchanged(b, members={"exp": b.absent}), Reason.EXP_MISSING),
     "no jti": (lambda b: exchanged(b, members={"jti": b.absent}), Reason.JTI_MISSING),
+    "no organisation": (lambda b: exchanged(b, members={"organisation": b.absent}), Reason.OFFICER_CLAIMS),
+    "a login for another organisation": (lambda b: exchanged(b, members={"organisation": OTHER_COUNTY}), Reason.LOGIN_ORGANISATION),
+    "a login for several": (lambda b: exchanged(b, members={"organisation": ["2816301-8", OTHER_COUNTY]}), Reason.OFFICER_CLAIMS),
     "no sub": (lambda b: exchanged(b, members={"sub": b.absent}), Reason.OFFICER_CLAIMS),
     "an empty sub": (lambda b: exchanged(b, members={"sub": ""}), Reason.OFFICER_CLAIMS),
     "no role": (lambda b: exchanged(b, members={"role": b.absent}), Reason.OFFICER_CLAIMS),
@@ -133,8 +137,65 @@ def test_the_claim_names_the_provider_and_outlives_the_login(baseline: Any) -> N
     claims = {claim.kind: claim for claim in baseline.ask(**exchanged(baseline)).granted.caller.claims}
     assert claims.keys() == {ClaimKind.ASSERTION, ClaimKind.PROOF, ClaimKind.SUBJECT_TOKEN}
     login = claims[ClaimKind.SUBJECT_TOKEN]
-    assert login.digest == digest16("subject-token", baseline.idp, "login-0123456789abcdef")
+    assert login.digest == digest16("subject-token", "2816301-8", baseline.idp, "login-0123456789abcdef")
     assert login.expires_at == baseline.now + 130
+
+
+def test_two_organisations_that_share_a_provider_share_no_login(baseline: Any) -> None:
+    shared = (baseline.provider(), baseline.provider(organisation=OTHER_COUNTY))
+    mandates = (baseline.mandate(), baseline.mandate(organisation=OTHER_COUNTY))
+    known = baseline.client(mandates=mandates, providers=shared)
+    digests = set()
+    for organisation, other in (("2816301-8", OTHER_COUNTY), (OTHER_COUNTY, "2816301-8")):
+        member = {"organisation": organisation}
+        given = baseline.ask(**exchanged(baseline, members=member, known=known, organisation=organisation))
+        assert given.granted.caller.organisation == organisation
+        digests |= {c.digest for c in given.granted.caller.claims if c.kind is ClaimKind.SUBJECT_TOKEN}
+        crossed = baseline.ask(**exchanged(baseline, members=member, known=known, organisation=other))
+        assert crossed.reason == "login-for-other-organisation"
+    assert len(digests) == 2, "the same provider and jti: one organisation uses up nothing of the other's"
+
+
+LONG: dict[str, tuple[str, int, int, str | None]] = {
+    "letters of one byte": ("a", 200, 200, None),
+    "letters of two bytes": ("å", 200, 200, None),
+    "letters of three bytes, as many as go in": ("中", 160, 1, None),
+    "letters of three bytes": ("中", 200, 200, "details-too-large"),
+    "letters of four bytes, as many as go in": ("\U0001f600", 100, 1, None),
+    "letters of four bytes, and a context of them": ("\U0001f600", 100, 200, None),
+    "letters of four bytes": ("\U0001f600", 180, 1, "details-too-large"),
+    "brackets": ("[", 12, 1, None),
+    "brackets, as many as a login may hold": ("[", 15, 1, "json-too-deep"),
+}
+
+
+@pytest.mark.parametrize("row", LONG)
+def test_a_login_gives_a_token_our_own_doors_take_or_nothing(row: str, door: Any, baseline: Any) -> None:
+    letter, length, context, refused = LONG[row]
+    long = dict.fromkeys(("sub", "name", "role", "unit"), letter * length) | {"acr": letter * context}
+    members = json.dumps(members_of(baseline.login(members=long)), ensure_ascii=False).encode()
+    word = baseline.signed({"alg": "ES256", "kid": "idp-1"}, members, baseline.idp_key)
+    answer = door.issue(**baseline.exchange(subject_token=word))
+    assert answer.reason == refused
+    if refused is None:
+        assert baseline.call(token=answer.body["access_token"]).officer.name == long["name"]
+        return
+    assert (answer.status, answer.body["error"]) == (400, "invalid_request")
+    assert (door.register.claimed, door.register.entries) == (set(), [])
+
+
+@pytest.mark.parametrize(
+    ("letter", "length", "refused"), [("a", 200, None), ("中", 160, None), ("中", 164, "details-too-large")]
+)
+def test_so_does_a_named_officer(letter: str, length: int, refused: str | None, door: Any, baseline: Any) -> None:
+    """The detail gains its organisation: what was within 2,048 bytes before may not be after."""
+    long = dict.fromkeys(("id", "name", "role", "unit"), letter * length)
+    answer = door.issue(assertion={"authorization_details": [{"type": "sauma_case_access", "officer": long}]})
+    if refused is None:
+        assert baseline.call(token=answer.body["access_token"]).officer.name == long["name"]
+        return
+    assert (answer.body["error"], answer.reason) == ("invalid_authorization_details", refused)
+    assert (door.register.claimed, door.register.entries) == (set(), [])
 
 
 def test_a_login_is_exchanged_once(door: Any, baseline: Any) -> None:

@@ -50,7 +50,7 @@ def refused(answer: Answer, *errors: str) -> None:
     text = answer.members["error_description"]
     assert not set(text) & set("\r\n\t")
     assert _DESCRIPTION.fullmatch(text)
-    assert "error_uri" not in answer.members
+    assert re.fullmatch(r"https?://[!-~]+/v1/problems/" + answer.members["error"], answer.members["error_uri"])
     assert answer.header("cache-control") == "no-store"
 
 

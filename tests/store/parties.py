@@ -119,9 +119,9 @@ insert into registry.delegation (organisation, supplier, scopes) values ('{count
 insert into registry.client (id, organisation, scopes)
 values ('{own}', '{county}', '{{case:read,matter:write,record:write}}'), ('{supplier}', '{vendor}', '{{case:read}}');
 insert into registry.client_key (client, kid, algorithm, jwk)
-values ('{own}', 'k-1', 'ES256', '{{}}'), ('{supplier}', 'k-1', 'ES256', '{{}}');
+values ('{own}', 'k-1', 'ES256', '{{"kty":"EC"}}'), ('{supplier}', 'k-1', 'ES256', '{{"kty":"EC"}}');
 insert into registry.identity_provider (organisation, issuer, kid, algorithm, jwk)
-values ('{county}', 'https://idp.example', 'i-1', 'ES256', '{{}}');
+values ('{county}', 'https://idp.example', 'i-1', 'ES256', '{{"kty":"EC"}}');
 """
 
 

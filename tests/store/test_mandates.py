@@ -169,9 +169,9 @@ CHANGES: dict[str, tuple[str, set[str]]] = {
     "another system of the organisation comes": (
         "insert into registry.client (id, organisation, scopes) values ('{own}-2', '{county}', '{{}}')", set(),
     ),
-    "the system gets one more key": ("insert into registry.client_key values ('{own}', 'k-2', 'ES256', '{{}}')", set()),
+    "the system gets one more key": ("insert into registry.client_key values ('{own}', 'k-2', 'ES256', '{{\"kty\":\"EC\"}}')", set()),
     "the identity provider gets one more key": (
-        "insert into registry.identity_provider values ('{county}', 'https://idp.example', 'i-2', 'ES256', '{{}}')", set(),
+        "insert into registry.identity_provider values ('{county}', 'https://idp.example', 'i-2', 'ES256', '{{\"kty\":\"EC\"}}')", set(),
     ),
 }  # fmt: skip
 
@@ -288,7 +288,7 @@ async def test_what_went_wrong_is_recorded_whoever_has_been_suspended(parties: P
 # -- two at once
 
 NARROWED = "update registry.organisation_grant set scopes = '{case:read}' where organisation = $1"
-WAITING = "select exists (select from pg_locks where locktype = 'advisory' and objid = 7215003 and not granted)"
+WAITING = "select exists (select from pg_locks where relation = 'registry.mandate'::regclass and not granted)"
 
 
 async def waiting(parties: Parties) -> None:
@@ -337,7 +337,7 @@ insert into registry.client (id, organisation, scopes, version)
 values ('one', '1000000-1', '{a,b}', 4), ('two', '1000000-1', '{c}', 1), ('vendor', '1000000-2', '{a}', 1),
        ('off', '1000000-3', '{a}', 2);
 update registry.client set active = false where id = 'off';
-insert into registry.client_key (client, kid, algorithm, jwk) values ('one', 'k', 'ES256', '{}');
+insert into registry.client_key (client, kid, algorithm, jwk) values ('one', 'k', 'ES256', '{"kty":"EC"}');
 """
 
 

@@ -17,7 +17,7 @@ from litestar.datastructures import State
 from litestar.testing import TestClient
 
 from sauma.catalogue.problems import load_problem_texts
-from sauma.core.problems import LANGUAGES, STATUS, Actor, Retry, in_language
+from sauma.core.problems import LANGUAGES, OAUTH_STATUS, STATUS, Actor, Retry, in_language
 from sauma.web.gate import default_deny
 from sauma.web.logs import get_log
 from sauma.web.pages import prefers_html, problem_page
@@ -28,6 +28,7 @@ from sauma.web.routes.public import show_problem
 ROOT = Path(__file__).parents[2]
 STATIC = ROOT / "src" / "sauma" / "web" / "static"
 TEXTS = load_problem_texts()
+EXPLAINED = TEXTS.codes | TEXTS.oauth
 SUMS = dict(line.split("  ")[::-1] for line in (STATIC / "SHA256SUMS").read_text(encoding="ascii").splitlines())
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"
 
@@ -242,12 +243,12 @@ def shown(http: Any, code: str, language: str) -> httpx.Response:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("code", STATUS)
+@pytest.mark.parametrize("code", EXPLAINED)
 def test_every_code_has_a_page_with_everything_in_three_languages(http: Any, code: str, language: str) -> None:
     answer = shown(http, code, language)
     assert (answer.status_code, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")
     said = html.unescape(answer.text)
-    text = TEXTS.codes[code]
+    text = EXPLAINED[code]
     for kind in (*text.texts(), TEXTS.actors[text.actor], TEXTS.retries[text.retry]):
         assert all(in_language(kind, one) in said for one in LANGUAGES)
     assert f'<html lang="{language}">' in answer.text
@@ -259,11 +260,12 @@ def test_every_code_has_a_page_with_everything_in_three_languages(http: Any, cod
     assert answer.headers["vary"] == "Accept, Accept-Language"
 
 
-@pytest.mark.parametrize("code", STATUS)
+@pytest.mark.parametrize("code", EXPLAINED)
 def test_a_program_gets_the_same_as_json(http: Any, code: str) -> None:
     answer = http.get(f"/v1/problems/{code}")
     assert answer.headers["content-type"] == "application/json"
-    said, text = answer.json(), TEXTS.codes[code]
+    said, text = answer.json(), EXPLAINED[code]
+    assert (said["code"], said["status"]) == (code, {**STATUS, **OAUTH_STATUS}[code])
     assert said["cause"] == {language: in_language(text.cause, language) for language in LANGUAGES}
     assert said["actor"] == {"id": text.actor.value, "text": json.loads(json.dumps(_texts(TEXTS.actors[text.actor])))}
     assert said["retry"]["id"] == text.retry.value
@@ -285,15 +287,8 @@ def test_an_unknown_code_is_not_found_and_not_echoed(http: Any, accept: str, pat
 def test_texts_are_escaped() -> None:
     text = TEXTS.codes["internal"]
     sharp = type(text.title)(fi="<b>&\"'", sv="<i>", en="{x}")
-    changed = {
-        **TEXTS.codes,
-        "internal": type(text)(
-            title=sharp, detail=sharp, cause=sharp, remedy=sharp, actor=text.actor, retry=text.retry
-        ),
-    }
-    page = problem_page(
-        type(TEXTS)(codes=changed, actors=TEXTS.actors, retries=TEXTS.retries), "internal", status=500, language="fi"
-    ).decode()
+    changed = type(text)(title=sharp, detail=sharp, cause=sharp, remedy=sharp, actor=text.actor, retry=text.retry)
+    page = problem_page(TEXTS, "internal", changed, status=500, language="fi").decode()
     assert "<b>" not in page
     assert "<i>" not in page
     assert "&lt;b&gt;&amp;&quot;&#x27;" in page

@@ -25,7 +25,7 @@ from sauma.core.errors import (
     SealError,
     Unavailable,
 )
-from sauma.core.problems import LANGUAGES, STATUS, accepted_language, in_language
+from sauma.core.problems import LANGUAGES, OAUTH_STATUS, STATUS, accepted_language, in_language
 from sauma.web.gate import StrictBody, default_deny
 from sauma.web.logs import configure, get_log, verify_line
 from sauma.web.problems import LastResort, ProblemWriter
@@ -66,10 +66,13 @@ def test_codes_and_statuses_are_those_of_the_contract() -> None:
     assert dict(STATUS) == wanted
 
 
-@pytest.mark.parametrize("code", STATUS)
+@pytest.mark.parametrize("code", [*STATUS, *OAUTH_STATUS])
 def test_every_code_speaks_three_languages(code: str) -> None:
-    text = TEXTS.codes[code]
-    for kind in (text.title, text.detail, text.remedy):
+    found = TEXTS.page_of(code)
+    assert found is not None
+    status, text = found
+    assert status == {**STATUS, **OAUTH_STATUS}[code]
+    for kind in (text.title, text.detail, text.cause, text.remedy):
         said = [in_language(kind, language) for language in LANGUAGES]
         assert len(set(said)) == len(LANGUAGES), "two languages share a text"
     assert not re.search("[äöå]", text.title.en + text.detail.en + text.remedy.en)
@@ -80,7 +83,7 @@ def test_every_code_speaks_three_languages(code: str) -> None:
 
 def test_no_two_codes_share_a_title() -> None:
     for language in LANGUAGES:
-        titles = [in_language(text.title, language) for text in TEXTS.codes.values()]
+        titles = [in_language(text.title, language) for text in (TEXTS.codes | TEXTS.oauth).values()]
         assert len(titles) == len(set(titles))
 
 
@@ -91,6 +94,7 @@ FAULTY = {
     "an empty text": RAW.replace(b'title.sv = "Internt fel"', b'title.sv = ""'),
     "a code missing": RAW.replace(b"[codes.internal]", b"[codes.overheated]"),
     "a code too many": RAW + b"\n[codes.teapot]\n" + RAW.partition(b"[codes.internal]\n")[2].partition(b"\n[")[0],
+    "an OAuth error misspelt": RAW.replace(b"[oauth.invalid_token]", b"[oauth.invalid_tokens]"),
     "an unknown member": RAW + b'colour.fi = "x"\n',
     "not TOML": b"[codes",
     "not UTF-8": RAW + b"# \xff",

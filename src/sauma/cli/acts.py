@@ -4,6 +4,7 @@ Refusals of this module are for the person who typed; the rules themselves stand
 """
 
 import argparse
+import datetime as dt
 import uuid
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
@@ -21,11 +22,16 @@ Register: TypeAlias = Mapping[str, JsonValue]
 
 
 class Planned(Confidential, frozen=True, kw_only=True):
-    """An act with the statement that does it and the values before its entry."""
+    """An act with the statement that does it and the values before its entry.
+
+    `told` is what one should know of it besides: `kids` of its keys; `actsFor`, the organisations that have delegated
+    to the supplier whose system it is; `systems`, those of the supplier that is delegated to.
+    """
 
     statement: str
     values: tuple[object, ...]
     act: Act
+    told: Mapping[str, list[str]] = {}
 
 
 def plan(chosen: argparse.Namespace, register: Register) -> list[Planned]:
@@ -39,14 +45,14 @@ def plan(chosen: argparse.Namespace, register: Register) -> list[Planned]:
     name = " ".join(filter(None, (chosen.act, vars(chosen).get("keys_act"), vars(chosen).get("providers_act"))))
     if name in _PROPOSED:
         act, arguments_of = _PROPOSED[name]
-        return [_proposal(act, arguments_of(chosen, register))]
+        return [_proposal(act, arguments_of(chosen, register), register)]
     return [_ALONE[name](chosen, register)]
 
 
-def _proposal(act: str, arguments: dict[str, JsonValue]) -> Planned:
+def _proposal(act: str, arguments: dict[str, JsonValue], register: Register) -> Planned:
     stated: dict[str, JsonValue] = {name: value for name, value in arguments.items() if value is not None}
-    text = msgspec.json.encode(stated).decode()
-    return Planned(statement="propose", values=(act, text), act=_act(f"{act}-proposed", stated, None))
+    text, told = msgspec.json.encode(stated).decode(), _told(act, stated, register)
+    return Planned(statement="propose", values=(act, text), act=_act(f"{act}-proposed", stated, None), told=told)
 
 
 def _of_proposal(verb: str, text: str, register: Register) -> Planned:
@@ -55,8 +61,29 @@ def _of_proposal(verb: str, text: str, register: Register) -> Planned:
         arguments = row["arguments"]
         if row["id"] == str(named) and isinstance(arguments, dict):
             ended = {"approve": "approved", "withdraw": "withdrawn"}[verb]
-            return Planned(statement=verb, values=(named,), act=_act(f"{row['act']}-{ended}", arguments, named))
+            told = _told(str(row["act"]), arguments, register)
+            act = _act(f"{row['act']}-{ended}", arguments, named)
+            return Planned(statement=verb, values=(named,), act=act, told=told)
     raise checked.refused("proposal", "there is no open one of that id", "sauma clients list shows them")
+
+
+def _told(act: str, arguments: Mapping[str, JsonValue], register: Register) -> dict[str, list[str]]:
+    """The kids of the keys in it; of a supplier's system also whom it acts for, as delegations are the supplier's."""
+    keys = arguments.get("keys")
+    told = {"kids": [str(key["kid"]) for key in keys if isinstance(key, dict)]} if isinstance(keys, list) else {}
+    mine = arguments["organisation"]
+    supplier = any(row["id"] == mine and row["kind"] == "vendor" for row in rows_of(register, "organisations"))
+    if act in {"client", "resumption"} and supplier:
+        stand = (row for row in rows_of(register, "delegations") if row["supplier"] == mine and row["active"])
+        told["actsFor"] = [str(row["organisation"]) for row in stand if not _is_past(row.get("validUntil"))]
+    if act == "delegation":
+        every = (row for row in rows_of(register, "clients") if row["organisation"] == arguments["supplier"])
+        told["systems"] = [str(row["id"]) for row in every if row["state"] != "retired"]
+    return told
+
+
+def _is_past(until: JsonValue) -> bool:
+    return isinstance(until, str) and dt.datetime.fromisoformat(until) <= app.now()
 
 
 def _act(decision: str, arguments: dict[str, JsonValue], refers: uuid.UUID | None) -> Act:
@@ -77,11 +104,13 @@ def rows_of(register: Register, name: str) -> list[dict[str, JsonValue]]:
     return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
 
 
-def _known(chosen: argparse.Namespace, register: Register) -> dict[str, JsonValue]:
-    """The system that was named, and its organisation."""
+def _known(chosen: argparse.Namespace, register: Register, *, state: str | None = None) -> dict[str, JsonValue]:
+    """The system that was named, and its organisation; one in another `state` is refused with the state it is in."""
     client = checked.client_id(chosen.client)
     for row in rows_of(register, "clients"):
         if row["id"] == client:
+            if state not in {None, row["state"]}:
+                raise checked.refused("client", f"it is {row['state']}, not {state}", "sauma clients list shows it")
             return {"organisation": row["organisation"], "client": client}
     raise checked.refused("client", "there is no system of that id", "sauma clients list shows them")
 
@@ -99,6 +128,10 @@ def _client(chosen: argparse.Namespace, _: Register) -> dict[str, JsonValue]:
         "nonceRequired": bool(chosen.nonce),
         "certificateBound": bool(chosen.certificate),
     }
+
+
+def _resumed(chosen: argparse.Namespace, register: Register) -> dict[str, JsonValue]:
+    return _known(chosen, register, state="suspended")
 
 
 def _more_keys(chosen: argparse.Namespace, register: Register) -> dict[str, JsonValue]:
@@ -147,7 +180,7 @@ def _audit(chosen: argparse.Namespace, register: Register) -> dict[str, JsonValu
 
 _PROPOSED: Mapping[str, tuple[str, Callable[[argparse.Namespace, Register], dict[str, JsonValue]]]] = {
     "add": ("client", _client),
-    "resume": ("resumption", _known),
+    "resume": ("resumption", _resumed),
     "keys add": ("client-key", _more_keys),
     "grant": ("organisation-grant", _grant),
     "delegate": ("delegation", _delegation),
@@ -160,7 +193,7 @@ _PROPOSED: Mapping[str, tuple[str, Callable[[argparse.Namespace, Register], dict
 
 
 def _suspend(chosen: argparse.Namespace, register: Register) -> Planned:
-    known = _known(chosen, register)
+    known = _known(chosen, register, state="active")
     return Planned(statement="suspend", values=(known["client"],), act=_act("client-suspended", known, None))
 
 

@@ -19,7 +19,7 @@ from sauma.oauth.keys.fetch import fetchable
 from sauma.oauth.reasons import Reason
 from sauma.store.migrate import EX_FAILED
 
-_CLIENT = re.compile(r"[A-Za-z0-9._:~/-]{1,64}")
+_CLIENT = re.compile(r"[A-Za-z0-9._:~/-]{1,32}")
 _DOSSIER = re.compile(r"[A-Za-z0-9._:~-]{1,64}")
 _KID = re.compile(r"[A-Za-z0-9._:~=+/-]{1,128}")
 _ISSUER = re.compile(r"https://[a-z0-9.-]+(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~!$&'()*+,;=:@/-]*)?")
@@ -53,7 +53,7 @@ def nobodys(option: str, text: str) -> str:
 def client_id(text: str) -> str:
     """A system's id."""
     if _CLIENT.fullmatch(text) is None:
-        raise refused("client", "not an id for a system", "1 to 64 of A-Z a-z 0-9 . _ : ~ / -")
+        raise refused("client", "not an id for a system", "1 to 32 of A-Z a-z 0-9 . _ : ~ / -")
     return nobodys("client", text)
 
 

@@ -35,7 +35,8 @@ def add_clients(clients: argparse.ArgumentParser) -> None:
     _act(acts, "withdraw", "a proposal that is not to be").add_argument(
         "proposal", nargs="+", help="as `list` shows it"
     )
-    _act(acts, "list", "what stands, and what waits for a second registrar")
+    shown = _act(acts, "list", "what stands, and what waits for a second registrar")
+    shown.add_argument("--waiting", action="store_true", help="only what waits: the open proposals")
 
 
 def _act(acts: _Acts, name: str, about: str) -> Quiet:

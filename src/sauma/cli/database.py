@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import signal
 import sys
 from collections.abc import Iterator
@@ -22,8 +23,12 @@ def say(line: str) -> None:
 
 
 @contextlib.contextmanager
-def resolved(settings: Settings, *, migrating: bool = False) -> Iterator[tuple[Settings, embedded.Cluster | None]]:
+def resolved(
+    settings: Settings, *, migrating: bool = False, quiet: bool = False
+) -> Iterator[tuple[Settings, embedded.Cluster | None]]:
     """The settings with a database that answers and is durable; an embedded server is let go at the end.
+
+    `quiet` says nothing of a server that is as it must be, and only that one is started where none runs.
 
     Raises:
         StartRefused: no database is named where one must be, or the one named is not to be relied on.
@@ -38,12 +43,12 @@ def resolved(settings: Settings, *, migrating: bool = False) -> Iterator[tuple[S
         line = f"{key}: missing, and {why}; fix: set it"
         raise StartRefused(line, exit_code=EX_CONFIG)
     with _ended_by_signals():
-        say("starting PostgreSQL")
-        with embedded.start(settings.home, binaries=settings.pg_bin) as cluster:
+        starting = functools.partial(say, "starting PostgreSQL")
+        with embedded.start(settings.home, binaries=settings.pg_bin, on_start=starting) as cluster:
             asyncio.run(bootstrap(cluster))
             server, migrator = cluster.dsn("sauma_server"), cluster.dsn("sauma_migrator")
             settings = told.with_database(settings, server=server, migrator=migrator)
-            _report(server, key=SERVER)
+            _report(server, key=SERVER, quiet=quiet)
             yield settings, cluster
 
 
@@ -71,8 +76,10 @@ def clean() -> int:
     return 0
 
 
-def _report(dsn: str, *, key: str) -> None:
+def _report(dsn: str, *, key: str, quiet: bool = False) -> None:
     found = asyncio.run(durability(dsn, key=key))
+    if quiet:
+        return
     say(f"PostgreSQL {found.version}, fsync {found.fsync}, synchronous_commit {found.synchronous_commit}")
 
 

@@ -37,7 +37,8 @@ def clients(chosen: argparse.Namespace) -> int:
     with _database(chosen) as (settings, dsn):
         _refuse_when_behind(dsn)
         if chosen.act == "list":
-            return _list(asyncio.run(_look(dsn)), json=chosen.json)
+            register = asyncio.run(_look(dsn))
+            return _list({"proposals": register["proposals"]} if chosen.waiting else register, json=chosen.json)
         desk, checks = _desk(settings)
         done = asyncio.run(_do(dsn, chosen, desk, checks))
     return _say(done, json=chosen.json)
@@ -57,7 +58,7 @@ def _database(chosen: argparse.Namespace) -> Iterator[tuple[Settings, str]]:
     person = "1" if chosen.person is None and chosen.act == "list" else chosen.person
     if person not in {"1", "2"}:
         raise checked.refused("--as", "which of the two registrars acts is not said", "--as 1 or --as 2")
-    with resolved(settings) as (found, cluster):
+    with resolved(settings, quiet=True) as (found, cluster):
         if cluster is None:
             raise _unnamed()
         yield found, cluster.dsn(OPERATORS[int(person) - 1])
@@ -120,17 +121,27 @@ def _say(done: list[tuple[Planned, Noted]], *, json: bool) -> int:
             "proposal": str(noted.entry) if planned.statement == "propose" else _text(planned.act.refers),
             "entry": str(noted.entry),
             "leafHash": f"sha-256={noted.leaf_hash.hex()}",
+            **planned.told,
         }
         for planned, noted in done
     ]
     if json:
         sys.stdout.write(msgspec.json.encode({"acts": rows}).decode() + "\n")
         return 0
-    for row in rows:
+    for row, (planned, _) in zip(rows, done, strict=True):
         then = f"; another registrar: sauma clients approve {row['proposal']}"
         waits = str(row["act"]).endswith("-proposed")
-        sys.stdout.write(f"{row['act']} {row['client'] or row['organisation']}, entry {row['entry']}{then * waits}\n")
+        told = "".join(f"; {_TOLD[name]} {', '.join(known) or 'nobody'}" for name, known in planned.told.items())
+        who = row["client"] or row["organisation"]
+        sys.stdout.write(f"{row['act']} {who}, entry {row['entry']}{told}{then * waits}\n")
     return 0
+
+
+_TOLD = {
+    "kids": "kid",
+    "actsFor": "of a supplier; has delegations of",
+    "systems": "for every system of the supplier, today",
+}
 
 
 def _text(named: uuid.UUID | None) -> str | None:
@@ -142,7 +153,7 @@ def _list(register: Register, *, json: bool) -> int:
         sys.stdout.write(msgspec.json.encode(register).decode() + "\n")
         return 0
     for name, word in _SECTIONS.items():
-        for row in rows_of(register, name):
+        for row in rows_of(register, name) if name in register else ():
             sys.stdout.write(f"{word:12} {_line(row)}\n")
     return 0
 
@@ -165,8 +176,17 @@ def _line(row: Mapping[str, JsonValue]) -> str:
 
 
 def _value(value: JsonValue) -> str:
-    if isinstance(value, str):
-        return value
-    if isinstance(value, list) and all(isinstance(one, str) for one in value):
-        return ",".join(map(str, value))
-    return msgspec.json.encode(value).decode()
+    """Lists as words, a key by its kid: `--json` says the rest."""
+    match value:
+        case str():
+            return value
+        case list():
+            return ",".join(map(_value, value))
+        case {"kid": str(kid), "active": False}:
+            return f"{kid} (removed)"
+        case {"kid": str(kid)}:
+            return kid
+        case dict():
+            return " ".join(f"{n}:{_value(v)}" for n, v in value.items() if v not in (None, False, [], {}))
+        case _:
+            return msgspec.json.encode(value).decode()

@@ -51,9 +51,9 @@ class Access:
 
     `organisation`, `purpose`, `case_reference`, `fields` and `actions` confine the token, each only where stated; a
     supplier always states the `organisation` it acts for. `officer` is the caseworker behind the calls, as the system
-    says; `officer_token` gives instead, anew for each token, a short JWT by the organisation's identity provider for a
-    caseworker who has logged in (RFC 8693). `gateway` is the address called instead of the issuer, with the path in
-    front of the API's own. Behind X-Road it is the own security server and the service:
+    says; `officer_token` gives instead, anew for each token, a short JWT by the organisation's identity provider, which
+    names this organisation, for a caseworker who has logged in (RFC 8693). `gateway` is the address called instead of
+    the issuer, with the path in front of the API's own. Behind X-Road it is the own security server and the service:
     `https://own-security-server/r1/FI/GOV/0246246-0/sauma/api`.
     """
 

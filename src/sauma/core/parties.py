@@ -139,7 +139,7 @@ class Action(enum.Enum):
 
 
 class CaseAccess(Confidential, frozen=True, kw_only=True):
-    """The purpose, case, fields and actions a client signed for (RFC 9396, `sauma_case_access`); None confines nothing."""
+    """The purpose, case, fields and actions a client signed for (RFC 9396, `sauma_case_access`); None is any."""
 
     purpose: str | None = None
     case_reference: str | None = None
@@ -153,7 +153,7 @@ class CaseAccess(Confidential, frozen=True, kw_only=True):
     def stray(
         self, *, purpose: str | None, case_reference: str | None, fields: tuple[str, ...] = ()
     ) -> tuple[str, ...]:
-        """JSON pointers of what lies outside the token; a call that names no purpose or case is not confined by it."""
+        """JSON pointers of what lies outside the token; what a call does not name is compared elsewhere."""
         pointers: list[str] = []
         if purpose is not None and self.purpose not in {None, purpose}:
             pointers.append("/purpose")

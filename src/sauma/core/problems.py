@@ -39,6 +39,20 @@ STATUS: MappingProxyType[str, int] = MappingProxyType(
 )
 """HTTP status of every problem code; nothing else is ever a code."""
 
+_OAUTH_BY_STATUS = {
+    400: (
+        "invalid_request invalid_client invalid_grant unsupported_grant_type invalid_scope invalid_target "
+        "invalid_authorization_details unauthorized_client"
+    ),
+    401: "invalid_dpop_proof use_dpop_nonce invalid_token insufficient_user_authentication",
+    403: "insufficient_scope",
+}
+
+OAUTH_STATUS: MappingProxyType[str, int] = MappingProxyType(
+    {error: status for status, errors in _OAUTH_BY_STATUS.items() for error in errors.split()}
+)
+"""HTTP status of every OAuth error in answers to calls, else at the token endpoint (RFC 6749, 6750, 8707, 9396 …)."""
+
 
 class Reason(enum.Enum):
     """Why not, in the words of the closed code list; `DISCLOSER_SIDE` says which of them stay in the ledger."""
@@ -120,30 +134,37 @@ class ProblemText(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 class ProblemTexts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The texts of every code, actor and retry rule of the closed lists, no more and no fewer.
+    """The texts of every code, OAuth error, actor and retry rule of the closed lists, no more and no fewer.
 
     Raises:
-        CatalogueError: a code, actor or rule without texts, texts without one, or an empty text.
+        CatalogueError: a code, error, actor or rule without texts, texts without one, or an empty text.
     """
 
     codes: dict[str, ProblemText]
+    oauth: dict[str, ProblemText]
     actors: dict[Actor, Text]
     retries: dict[Retry, Text]
 
     def __post_init__(self) -> None:
-        stated: set[str] = {*self.codes, *(a.value for a in self.actors), *(r.value for r in self.retries)}
-        wanted: set[str] = {*STATUS, *(a.value for a in Actor), *(r.value for r in Retry)}
+        stated: set[str] = {*self.codes, *self.oauth, *(a.value for a in self.actors), *(r.value for r in self.retries)}
+        wanted: set[str] = {*STATUS, *OAUTH_STATUS, *(a.value for a in Actor), *(r.value for r in Retry)}
         if stated != wanted:
             wrong = ", ".join(sorted(stated ^ wanted))
             message = f"problem texts and problem codes differ: {wrong}"
             raise CatalogueError(message)
-        texts = {code: text.texts() for code, text in self.codes.items()}
+        texts = {code: text.texts() for code, text in (self.codes | self.oauth).items()}
         texts |= {a.value: (text,) for a, text in self.actors.items()}
         texts |= {r.value: (text,) for r, text in self.retries.items()}
         for name, said in texts.items():
             if not all(t.fi and t.sv and t.en for t in said):
                 message = f"problem {name} lacks a text"
                 raise CatalogueError(message)
+
+    def page_of(self, code: str) -> tuple[int, ProblemText] | None:
+        """Status and texts of a problem code or an OAuth error; None where it is neither."""
+        if code in self.codes:
+            return STATUS[code], self.codes[code]
+        return (OAUTH_STATUS[code], self.oauth[code]) if code in self.oauth else None
 
 
 def in_language(text: Text, language: str) -> str:

@@ -49,7 +49,7 @@ async def refuse(world: World, caller: Caller, reason: Reason, *, officer: Offic
     draft = Draft(
         kind=EventKind.REFUSAL, caller=caller, decision="refuse", reason=reason.value, officer=officer, body=body
     )
-    raise await _recorded(world, draft)
+    raise await recorded(world, draft)
 
 
 async def refuse_carrier(
@@ -69,7 +69,7 @@ async def refuse_carrier(
         particulars={"mismatch": header},
         body=body,
     )
-    raise await _recorded(world, draft, (f"/headers/{header}",))
+    raise await recorded(world, draft, (f"/headers/{header}",))
 
 
 async def refuse_access(
@@ -89,13 +89,18 @@ async def refuse_access(
         particulars={"outside": list(pointers)},
         body=body,
     )
-    raise await _recorded(world, draft, pointers)
+    raise await recorded(world, draft, pointers)
 
 
-async def _recorded(world: World, draft: Draft, pointers: tuple[str, ...] = ()) -> Refused:
+async def recorded(world: World, draft: Draft, pointers: tuple[str, ...] = (), *, code: str | None = None) -> Refused:
+    """The refusal a draft says, committed and so fit to be raised; `code` is what the caller learns in its stead.
+
+    Raises:
+        ProofReplayed, CallerChanged: the proof or token no longer holds; nothing was recorded.
+    """
     _, build = compose(world, draft)
     receipt = committed(await world.ledger.append(build, draft.caller.claims, caller_basis(draft.caller)))
-    return Refused(draft.reason or "", receipt, pointers)
+    return Refused(code or draft.reason or "", receipt, pointers)
 
 
 async def note_read(

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from sauma.core.canonical import JsonValue, canonical_bytes, json_members, structured_digest, uuid7
+from sauma.core.canonical import JsonValue, canonical_bytes, json_members, structured_digest, uuid7, uuid7_time
 from sauma.core.errors import BadRequest, SealError
 from sauma.core.evidence import EventKind, Leaf, unbase64url
 from sauma.core.parties import Caller, Officer
@@ -14,9 +14,9 @@ from sauma.core.people import Confidential
 from sauma.core.problems import DISCLOSER_SIDE, Reason
 from sauma.core.resources import BY_FIELD_ID
 from sauma.exchange.append import note_read, refuse
-from sauma.exchange.ports import AuditSessionRow, World, WriteUnit
+from sauma.exchange.ports import World, WriteUnit
 from sauma.exchange.record import Draft, month_of, receipt_member
-from sauma.exchange.rows import InspectKeys, LedgerRow, ListKeys
+from sauma.exchange.rows import AuditSessionRow, InspectKeys, LedgerRow, ListKeys
 from sauma.exchange.times import day_of, rfc3339
 from sauma.exchange.write import Call, Done, Effect, perform
 
@@ -36,29 +36,34 @@ class DisclosureSearch(Confidential, frozen=True, kw_only=True):
 
 
 async def list_disclosures(world: World, caller: Caller, search: DisclosureSearch) -> dict[str, JsonValue]:
-    """The caller's own disclosures in one role, oldest first: metadata and receipts, no content."""
+    """The caller's own disclosures in one role, oldest first: metadata and receipts, no content.
+
+    Those of the purpose and case its token is for, where it names them (RFC 9396).
+    """
     if not search.since < search.until <= search.since + LONGEST_LIST:
         raise BadRequest("invalid-value", ("/query/from", "/query/to"))
-    context = _list_context(caller, search)
+    purpose, reference = caller.access.purpose, search.case_reference or caller.access.case_reference
+    context = _list_context(caller, search, reference)
     after = _after(world, context, search.cursor)
     looked: dict[str, JsonValue] = {
         "role": "receiver" if search.as_receiver else "discloser",
         "from": rfc3339(search.since),
         "to": rfc3339(search.until),
-        "caseReference": search.case_reference,
+        "purpose": purpose,
+        "caseReference": reference,
     }
     receipt = await note_read(world, caller, decision="disclosures-listed", refers=None, particulars=looked)
     cases = None
-    if search.case_reference is not None:
+    if reference is not None:
         cases = tuple(
-            world.vault.case_tag(month, caller.organisation, search.case_reference)
-            for month in _months(search.since, search.until)
+            world.vault.case_tag(month, caller.organisation, reference) for month in _months(search.since, search.until)
         )
     keys = ListKeys(
         organisation=caller.organisation,
         as_receiver=search.as_receiver,
         since=search.since,
         until=search.until,
+        purpose=purpose,
         cases=cases,
         after=after,
         limit=search.limit + 1,
@@ -77,48 +82,27 @@ async def find_disclosure(world: World, caller: Caller, entry: uuid.UUID) -> dic
     """One disclosure the caller's organisation is party to.
 
     Raises:
-        BadRequest: `not-found`, also for other parties' disclosures.
+        BadRequest: `not-found`, also for other parties' disclosures and for those the token is not for.
     """
     receipt = await note_read(world, caller, decision="disclosure-read", refers=entry)
     row = await world.inspection.find_disclosure(receipt, caller.organisation, entry)
     if row is None:
         raise BadRequest("not-found")
+    leaf = msgspec.json.decode(row.leaf, type=Leaf)
+    if not token_is_for(world, caller, entry, purpose=leaf.purpose, case=unbase64url(leaf.case or "")):
+        raise BadRequest("not-found")
     return _summary(world, row, caller) | {"readReceipt": receipt_member(world, receipt.entry, receipt.leaf_hash)}
 
 
-class Erasure(Confidential, frozen=True, kw_only=True):
-    """What the receiver says became of a disclosure's content."""
-
-    disclosure: uuid.UUID
-    extent: str
-    purpose: str | None
-    officer: Officer
-    at: dt.datetime
-
-
-async def attest_erasure(world: World, call: Call, erasure: Erasure) -> Done:
-    """Record the receiver's word that the content was erased, filed, or is kept for another purpose."""
-    caller = call.caller
-    receiver, discloser = await world.inspection.disclosure_parties(erasure.disclosure) or (None, None)
-    if receiver != caller.organisation:
-        raise BadRequest("not-found")
-
-    async def effect(_: WriteUnit) -> Effect:
-        draft = Draft(
-            kind=EventKind.ERASURE,
-            caller=caller,
-            decision=erasure.extent,
-            officer=erasure.officer,
-            counterparty=discloser,
-            purpose=erasure.purpose,
-            particulars={"at": rfc3339(erasure.at)},
-            body=call.body,
-            refers=erasure.disclosure,
-        )
-        members: dict[str, JsonValue] = {"disclosureId": str(erasure.disclosure), "extent": erasure.extent}
-        return Effect(draft=draft, status=201, members=members)
-
-    return await perform(world, call, effect)
+def token_is_for(world: World, caller: Caller, entry: uuid.UUID, *, purpose: str | None, case: bytes) -> bool:
+    """Whether a disclosure is one the caller's token is for: its purpose, and its case by the tag of its month."""
+    access = caller.access
+    if access.purpose not in {None, purpose}:
+        return False
+    if access.case_reference is None:
+        return True
+    month = month_of(dt.datetime.fromtimestamp(uuid7_time(entry) / 1000, tz=dt.UTC))
+    return case == world.vault.case_tag(month, caller.organisation, access.case_reference)
 
 
 class AuditSession(Confidential, frozen=True, kw_only=True):
@@ -269,9 +253,9 @@ def _after(world: World, context: str, cursor: str | None) -> uuid.UUID | None:
         raise BadRequest("cursor-expired") from None
 
 
-def _list_context(caller: Caller, search: DisclosureSearch) -> str:
+def _list_context(caller: Caller, search: DisclosureSearch, reference: str | None) -> str:
     """What a page belongs to; not the window, whose default ends at the moment of each call."""
-    asked: JsonValue = [caller.organisation, search.as_receiver, search.case_reference]
+    asked: JsonValue = [caller.organisation, search.as_receiver, reference, caller.access.purpose]
     return canonical_bytes(asked).hex()
 
 

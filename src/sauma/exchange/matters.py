@@ -1,16 +1,23 @@
-"""Matters: which of its own cases the caller has pending, and that it told the client beforehand (ToTuL 18 a.1 §)."""
+"""Matters: what the caller says of its own cases: which it has pending, and what became of what it got for one.
+
+And that it told the client beforehand (ToTuL 18 a.1 §).
+"""
 
 import datetime as dt
 import uuid
 
-from sauma.core.canonical import uuid7
+from sauma.core.canonical import JsonValue, uuid7
 from sauma.core.evidence import EventKind
 from sauma.core.parties import Officer
 from sauma.core.people import Confidential, PersonIdentifier
-from sauma.exchange.ports import MatterRow, PriorInformationRow, World, WriteUnit
+from sauma.core.problems import Reason
+from sauma.exchange.inspect import token_is_for
+from sauma.exchange.ports import World, WriteUnit
 from sauma.exchange.record import Draft
+from sauma.exchange.rows import MatterRow, PriorInformationRow
 from sauma.exchange.subjects import MATTER_TABLE, PRIOR_INFORMATION_TABLE, seal_members, subject_at
-from sauma.exchange.write import Call, Done, Effect, perform, revision_of
+from sauma.exchange.times import rfc3339
+from sauma.exchange.write import Absent, Call, Done, Effect, perform, revision_of
 
 
 class MatterStatement(Confidential, frozen=True, kw_only=True):
@@ -113,3 +120,56 @@ async def inform(world: World, call: Call, telling: Telling) -> Done:
         return Effect(draft=draft, status=201, members={"id": str(row)})
 
     return await perform(world, call, effect)
+
+
+class Erasure(Confidential, frozen=True, kw_only=True):
+    """What the receiver says became of a disclosure's content."""
+
+    disclosure: uuid.UUID
+    extent: str
+    purpose: str | None
+    officer: Officer
+    at: dt.datetime
+
+
+async def attest_erasure(world: World, call: Call, erasure: Erasure) -> Done:
+    """Record the receiver's word that the content was erased, filed, or is kept for another purpose.
+
+    Raises:
+        Refused: the disclosure is not the caller's own as receiver, or not one its token is for; recorded.
+    """
+    caller = call.caller
+
+    async def effect(unit: WriteUnit) -> Effect:
+        named = await unit.disclosure_parties(erasure.disclosure)
+        if named is None or named.receiver != caller.organisation:
+            raise Absent(_unheld(call, erasure, Reason.PARTY_NOT_ENTITLED))
+        if not token_is_for(world, caller, erasure.disclosure, purpose=named.purpose, case=named.case):
+            raise Absent(_unheld(call, erasure, Reason.SCOPE_MISSING))
+        draft = Draft(
+            kind=EventKind.ERASURE,
+            caller=caller,
+            decision=erasure.extent,
+            officer=erasure.officer,
+            counterparty=named.discloser,
+            purpose=erasure.purpose,
+            particulars={"at": rfc3339(erasure.at)},
+            body=call.body,
+            refers=erasure.disclosure,
+        )
+        members: dict[str, JsonValue] = {"disclosureId": str(erasure.disclosure), "extent": erasure.extent}
+        return Effect(draft=draft, status=201, members=members)
+
+    return await perform(world, call, effect)
+
+
+def _unheld(call: Call, erasure: Erasure, reason: Reason) -> Draft:
+    return Draft(
+        kind=EventKind.REFUSAL,
+        caller=call.caller,
+        decision="refuse",
+        reason=reason.value,
+        officer=erasure.officer,
+        body=call.body,
+        refers=erasure.disclosure,
+    )

@@ -15,15 +15,19 @@ from sauma.core.matters import BasisVersions
 from sauma.core.people import Environment, IdentifierKind, PersonIdentifier
 from sauma.core.purposes import Catalogue
 from sauma.exchange.rows import (
+    AuditSessionRow,
     Begun,
+    DisclosureParties,
     Gathered,
     GatherKeys,
     InspectKeys,
     KnownSubject,
     LedgerRow,
     ListKeys,
+    MatterRow,
     Missed,
     NewSubject,
+    PriorInformationRow,
     RecordHead,
     RecordRow,
     Stored,
@@ -91,7 +95,7 @@ class WriteUnit(Protocol):
         """Set protection (None leaves it) and the handling unit, opaque while protected; a change moves the basis."""
         ...
 
-    async def put_matter(self, row: "MatterRow") -> Written:
+    async def put_matter(self, row: MatterRow) -> Written:
         """Open, change or close the organisation's own matter."""
         ...
 
@@ -107,7 +111,7 @@ class WriteUnit(Protocol):
         """Never disclose the record again."""
         ...
 
-    async def add_prior_information(self, row: "PriorInformationRow") -> None:
+    async def add_prior_information(self, row: PriorInformationRow) -> None:
         """Record that the client was told beforehand."""
         ...
 
@@ -123,41 +127,13 @@ class WriteUnit(Protocol):
         """How current the controller's publication of a resource is."""
         ...
 
-    async def open_audit_session(self, row: "AuditSessionRow") -> bool:
-        """A time-boxed right to read the ledger; False where no grant of its dossier outlives it."""
+    async def disclosure_parties(self, entry: uuid.UUID) -> DisclosureParties | None:
+        """Who a disclosure was to and from, and what for; None where the id names none."""
         ...
 
-
-class MatterRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A matter as it is stored: kind, unit and reference are inside `sealed`."""
-
-    organisation: str
-    case_mac: bytes
-    subject: uuid.UUID
-    state: str
-    expected: int | None
-    sealed: bytes
-
-
-class PriorInformationRow(msgspec.Struct, frozen=True, kw_only=True):
-    """That the client was told, as stored: who told, and the text's version and language, are inside `sealed`."""
-
-    id: uuid.UUID
-    organisation: str
-    subject: uuid.UUID
-    told_at: dt.datetime
-    sealed: bytes
-
-
-class AuditSessionRow(msgspec.Struct, frozen=True, kw_only=True):
-    """An auditor's session as stored under the grant of its dossier; the officer stands in the entry's payload."""
-
-    id: uuid.UUID
-    organisation: str
-    client: str
-    audit_purpose: str
-    dossier: str
-    until: dt.datetime
+    async def open_audit_session(self, row: AuditSessionRow) -> bool:
+        """A time-boxed right to read the ledger; False where no grant of its dossier outlives it."""
+        ...
 
 
 class Writes(Protocol):
@@ -181,10 +157,6 @@ class Inspection(Protocol):
 
     async def find_disclosure(self, receipt: Receipt, organisation: str, entry: uuid.UUID) -> LedgerRow | None:
         """One disclosure entry the organisation is party to, against the committed read entry that names it."""
-        ...
-
-    async def disclosure_parties(self, entry: uuid.UUID) -> tuple[str, str] | None:
-        """Receiver and discloser of a disclosure."""
         ...
 
     async def audit_session_stands(self, session: uuid.UUID, organisation: str, client: str) -> bool:

@@ -8,6 +8,7 @@ from sauma.core.canonical import structured_digest
 from sauma.core.decision import Ask, Permit, Refusal
 from sauma.core.disclosure import Opened, OpenedRecord, Receipt
 from sauma.core.matters import Form
+from sauma.core.people import Confidential
 from sauma.core.problems import Reason
 from sauma.core.purposes import Catalogue, Cell, Mode, Purpose
 from sauma.core.resources import BY_FIELD_ID
@@ -39,7 +40,7 @@ NOTHING = {
 }
 
 
-class _Told(msgspec.Struct, frozen=True, kw_only=True):
+class _Told(Confidential, frozen=True, kw_only=True):
     """What an answer of a day says of its purpose, as JSON; `catalogue` is kept: no other may take its identity."""
 
     catalogue: Catalogue

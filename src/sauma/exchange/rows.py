@@ -159,15 +159,25 @@ class LedgerRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ListKeys(msgspec.Struct, frozen=True, kw_only=True):
-    """Which disclosures to list; `cases` are the month tags of one case reference, None for all."""
+    """Which disclosures to list: of one purpose, None for all; `cases` are the month tags of one case, None for all."""
 
     organisation: str
     as_receiver: bool
     since: dt.datetime
     until: dt.datetime
+    purpose: str | None
     cases: tuple[bytes, ...] | None
     after: uuid.UUID | None
     limit: int
+
+
+class DisclosureParties(msgspec.Struct, frozen=True, kw_only=True):
+    """Who received and who disclosed, under which purpose; `case` is the receiver's case as the month's tag."""
+
+    receiver: str
+    discloser: str
+    purpose: str
+    case: bytes
 
 
 class InspectKeys(msgspec.Struct, frozen=True, kw_only=True):
@@ -176,3 +186,35 @@ class InspectKeys(msgspec.Struct, frozen=True, kw_only=True):
     organisation: str
     session: uuid.UUID
     entry: uuid.UUID
+
+
+class MatterRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A matter as it is stored: kind, unit and reference are inside `sealed`."""
+
+    organisation: str
+    case_mac: bytes
+    subject: uuid.UUID
+    state: str
+    expected: int | None
+    sealed: bytes
+
+
+class PriorInformationRow(msgspec.Struct, frozen=True, kw_only=True):
+    """That the client was told, as stored: who told, and the text's version and language, are inside `sealed`."""
+
+    id: uuid.UUID
+    organisation: str
+    subject: uuid.UUID
+    told_at: dt.datetime
+    sealed: bytes
+
+
+class AuditSessionRow(msgspec.Struct, frozen=True, kw_only=True):
+    """An auditor's session as stored under the grant of its dossier; the officer stands in the entry's payload."""
+
+    id: uuid.UUID
+    organisation: str
+    client: str
+    audit_purpose: str
+    dossier: str
+    until: dt.datetime

@@ -14,10 +14,11 @@ from sauma.core.evidence import EventKind
 from sauma.core.fields import Padding, Sensitivity
 from sauma.core.parties import Officer
 from sauma.core.people import Confidential, PersonIdentifier
+from sauma.core.problems import Reason
 from sauma.exchange.ports import Plot, World, WriteUnit
 from sauma.exchange.record import Draft
 from sauma.exchange.rows import KnownSubject, NewSubject, SubjectKeys
-from sauma.exchange.write import Call, Done, Effect, perform
+from sauma.exchange.write import Absent, Call, Done, Effect, perform
 
 IDENTIFIER_TABLE, MATTER_TABLE, PRIOR_INFORMATION_TABLE = 901, 902, 903
 """Table ids of sealed rows that are no resource; never a resource's."""
@@ -98,30 +99,43 @@ class IdentifierChange(Confidential, frozen=True, kw_only=True):
 
 
 async def change_identifier(world: World, call: Call, change: IdentifierChange) -> Done:
-    """Link two identifiers to one person, or split a wrong link."""
+    """Link two identifiers to one person, or split a wrong link.
+
+    Raises:
+        BadRequest: both are the same.
+        Refused: nobody is known by one of them; recorded, so that asking who is known leaves a trace.
+    """
 
     async def effect(unit: WriteUnit) -> Effect:
         controller, vault = call.caller.organisation, world.vault
+        if change.old == change.new:
+            raise BadRequest("invalid-value", ("/to",))
         old, new = (vault.blind_index(p, controller) for p in (change.old, change.new))
         known = await unit.find_subject(controller, old)
-        if known is None or change.old == change.new:
-            raise BadRequest("not-found" if known is None else "invalid-value", ("/to",) if known else ())
+        if known is None:
+            raise Absent(draft(EventKind.REFUSAL, "refuse", Reason.SUBJECT_UNKNOWN.value))
         if change.reason == WRONG_LINK:
             status = await unit.split_identifier(controller, old, new, new_subject(world, controller, change.new))
         else:
             status = await unit.link_identifier(controller, old, new, seal_identifier(world, known.keys, change.new))
         if status == "absent":
-            raise BadRequest("not-found")
-        draft = Draft(
-            kind=EventKind.WRITE,
+            raise Absent(draft(EventKind.REFUSAL, "refuse", Reason.SUBJECT_UNKNOWN.value))
+        return Effect(
+            draft=draft(EventKind.WRITE, f"identifier-{status}", change.reason),
+            status=201,
+            members={"status": status, "reason": change.reason},
+        )
+
+    def draft(kind: EventKind, decision: str, reason: str) -> Draft:
+        return Draft(
+            kind=kind,
             caller=call.caller,
-            decision=f"identifier-{status}",
-            reason=change.reason,
+            decision=decision,
+            reason=reason,
             officer=change.officer,
-            seeds=tuple(vault.person_seed(p) for p in (change.old, change.new)),
+            seeds=tuple(world.vault.person_seed(p) for p in (change.old, change.new)),
             particulars={"effectiveAt": change.effective_at.isoformat()},
             body=call.body,
         )
-        return Effect(draft=draft, status=201, members={"status": status, "reason": change.reason})
 
     return await perform(world, call, effect)

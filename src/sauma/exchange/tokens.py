@@ -6,7 +6,7 @@ the places clients publish their keys at.
 """
 
 import enum
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Protocol
 
 import msgspec
@@ -44,6 +44,10 @@ class Mandate(msgspec.Struct, frozen=True, kw_only=True):
     purposes: frozenset[str] | None = None
     details_required: bool = False
     version: int
+
+    def demands_details(self, scopes: Collection[str]) -> bool:
+        """Whether a token of these scopes must name purpose and case: within narrowed purposes always, else to ask."""
+        return self.purposes is not None or (self.details_required and "case:read" in scopes)
 
 
 class IdentityProvider(msgspec.Struct, frozen=True, kw_only=True):
@@ -129,11 +133,15 @@ class IssuedToken(Confidential, frozen=True, kw_only=True):
 
 
 class TokenLook(Confidential, frozen=True, kw_only=True):
-    """A system that has authenticated itself, and the token it shows; None is no token it may know anything of."""
+    """A system that has authenticated itself, and the token it shows; None is no token it may know anything of.
+
+    `own` is a token that was issued to it: no other can it end (RFC 7009 section 2.1).
+    """
 
     caller: Caller
     assertion: str
     token: IssuedToken | None
+    own: bool = False
 
 
 class TokenDecision(Confidential, frozen=True, kw_only=True):
@@ -261,11 +269,16 @@ class TokenEndpoints:
         return authority.looked(token if stands else None)
 
     async def revoke(self, request: TokenRequest) -> TokenDecision:
-        """End a token before its time (RFC 7009): from the commit on, no append by any worker takes it."""
+        """End a token of its own before its time (RFC 7009): from the commit on, no append by any worker takes it.
+
+        Another's stays as it is; the entry then names no token, as for a text that is none.
+        """
         authority = self._authority()
         look = authority.look(request, await self._gather(request, authority), now=self._clock())
         if isinstance(look, TokenDecision):
             return look
+        if not look.own:
+            look = msgspec.structs.replace(look, token=None)
         token, once = look.token, look.caller.claims
         ended = once
         if token is not None:

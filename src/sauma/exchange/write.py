@@ -10,10 +10,10 @@ from collections.abc import Awaitable, Callable
 import msgspec
 
 from sauma.core.canonical import JsonValue, canonical_bytes, digest, json_members
-from sauma.core.errors import BadRequest
-from sauma.core.parties import Caller
+from sauma.core.errors import BadRequest, SaumaError
+from sauma.core.parties import Caller, Officer
 from sauma.core.people import Confidential
-from sauma.exchange.append import CallerChanged, ProofReplayed, committed
+from sauma.exchange.append import CallerChanged, ProofReplayed, committed, recorded
 from sauma.exchange.ports import World, WriteUnit
 from sauma.exchange.record import Draft, caller_basis, compose
 from sauma.exchange.rows import Missed, Stored, Written
@@ -38,6 +38,18 @@ class Effect(msgspec.Struct, frozen=True, kw_only=True):
     location: str | None = None
 
 
+class Absent(SaumaError):  # noqa: N818  # an answer, raised so that the transaction is rolled back
+    """What a write is about is not there for this caller: `not-found`, said once the draft, a refusal, is recorded."""
+
+    def __init__(self, draft: Draft) -> None:
+        super().__init__("not-found")
+        self.draft = draft
+
+
+class _KeyTaken(BadRequest):
+    """The key is in use or was used for another request, said to a caller that still holds."""
+
+
 class Done(msgspec.Struct, frozen=True, kw_only=True):
     """A write's answer: status, body members, the entity tag, and the receipt it rests on."""
 
@@ -53,23 +65,37 @@ class Done(msgspec.Struct, frozen=True, kw_only=True):
 async def perform(world: World, call: Call, effect: Callable[[WriteUnit], Awaitable[Effect]]) -> Done:
     """Run a write once for its key, or answer a repeat of it.
 
+    Whatever is told of a state, also that it does not allow the write, is told to a caller that still holds.
+
     Raises:
         BadRequest: the key is in use or was used for another request, or the effect cannot be had (nothing changed).
+        Refused: what the write is about is not there for the caller; recorded.
         ProofReplayed, CallerChanged: the proof or token no longer holds; nothing changed.
         OutcomeUnknown: repeat with the same key.
     """
+    try:
+        return await _once(world, call, effect)
+    except Absent as absent:
+        raise await recorded(world, absent.draft, code="not-found") from None
+    except _KeyTaken:
+        raise
+    except BadRequest:  # the effect's, rolled back: no entry has compared the caller or burnt its proof
+        async with world.writes.transaction() as unit:
+            await _claim(unit, call.caller)
+        raise
+
+
+async def _once(world: World, call: Call, effect: Callable[[WriteUnit], Awaitable[Effect]]) -> Done:
     caller = call.caller
     key = digest(f"{caller.organisation}|{caller.client.id}|{call.key}".encode())[:16]
-    request = digest(call.route.encode() + b"\x00" + call.body)
+    request = digest(call.route.encode() + b"\x00" + _behind(caller.officer) + call.body)
     async with world.writes.transaction() as unit:
         begun = await unit.begin(key, request)
-        if begun.stored is not None:
-            missed = await unit.claim(caller.claims, caller_basis(caller))
-            if missed is not None:
-                raise ProofReplayed if missed is Missed.REPLAYED else CallerChanged
-            return _replay(begun.stored)
         if begun.state != "new":
-            raise BadRequest("idempotency-key-reused" if begun.state == "reused" else "idempotency-key-in-progress")
+            await _claim(unit, caller)
+            if begun.stored is not None:
+                return _replay(begun.stored)
+            raise _KeyTaken("idempotency-key-reused" if begun.state == "reused" else "idempotency-key-in-progress")
         made = await effect(unit)
         entry, build = compose(world, made.draft)
         receipt = committed(await unit.append(build, caller.claims, caller_basis(caller)))
@@ -88,6 +114,21 @@ async def perform(world: World, call: Call, effect: Callable[[WriteUnit], Awaita
         etag=made.etag,
         location=made.location,
     )
+
+
+def _behind(officer: Officer | None) -> bytes:
+    """The officer in the token, who stands in no body: another's write is another request."""
+    if officer is None:
+        return b""
+    said: JsonValue = [officer.kind.value, officer.id, officer.name, officer.role, officer.unit]
+    return digest(canonical_bytes(said)) + b"\x00"
+
+
+async def _claim(unit: WriteUnit, caller: Caller) -> None:
+    """Compare the caller and claim its proof where no entry does."""
+    missed = await unit.claim(caller.claims, caller_basis(caller))
+    if missed is not None:
+        raise ProofReplayed if missed is Missed.REPLAYED else CallerChanged
 
 
 class _Kept(msgspec.Struct, frozen=True, rename="camel"):

@@ -307,7 +307,7 @@ def sign(members: Mapping[str, object], signing: SigningKey, *, typ: str) -> str
     """A compact JWS over the members; Ed25519 is signed under its widely read name EdDSA."""
     algorithm = "EdDSA" if signing.public.algorithm == "Ed25519" else signing.public.algorithm
     header: dict[str, object] = {"alg": algorithm, "typ": typ, "kid": signing.public.kid}
-    payload = json.dumps(dict(members), separators=(",", ":"))
+    payload = json.dumps(dict(members), separators=(",", ":"), ensure_ascii=False)  # "å" is two bytes, not six
     return jws.serialize_compact(header, payload, signing.key, registry=_REGISTRY)
 
 

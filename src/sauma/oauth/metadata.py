@@ -28,6 +28,7 @@ class AuthorizationServerMetadata(msgspec.Struct, frozen=True, kw_only=True):
     dpop_signing_alg_values_supported: tuple[str, ...] = ALGORITHMS
     authorization_details_types_supported: tuple[str, ...] = (DETAILS_TYPE,)
     protected_resources: tuple[str, ...] = ()
+    tls_client_certificate_bound_access_tokens: bool = False
 
 
 class ProtectedResourceMetadata(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,11 +40,17 @@ class ProtectedResourceMetadata(msgspec.Struct, frozen=True, kw_only=True):
     bearer_methods_supported: tuple[str, ...] = ("header",)
     dpop_signing_alg_values_supported: tuple[str, ...] = ALGORITHMS
     dpop_bound_access_tokens_required: bool = True
+    tls_client_certificate_bound_access_tokens: bool = False
     authorization_details_types_supported: tuple[str, ...] = (DETAILS_TYPE,)
 
 
-def server_metadata(public_url: str, *, scopes: tuple[str, ...]) -> AuthorizationServerMetadata:
-    """The document at /.well-known/oauth-authorization-server; the issuer identifier is the public URL."""
+def server_metadata(
+    public_url: str, *, scopes: tuple[str, ...], certificates: bool = False
+) -> AuthorizationServerMetadata:
+    """The document at /.well-known/oauth-authorization-server; the issuer identifier is the public URL.
+
+    `certificates` is whether a client's certificate reaches us, so that tokens can be bound to it (RFC 8705).
+    """
     return AuthorizationServerMetadata(
         issuer=public_url,
         token_endpoint=f"{public_url}/oauth/token",
@@ -52,19 +59,29 @@ def server_metadata(public_url: str, *, scopes: tuple[str, ...]) -> Authorizatio
         jwks_uri=f"{public_url}/.well-known/jwks.json",
         scopes_supported=scopes,
         protected_resources=(public_url,),
+        tls_client_certificate_bound_access_tokens=certificates,
     )
 
 
 def resource_metadata(
-    public_url: str, *, scopes: tuple[str, ...], issuers: tuple[str, ...]
+    public_url: str, *, scopes: tuple[str, ...], issuers: tuple[str, ...], certificates: bool = False
 ) -> ProtectedResourceMetadata:
     """The document at /.well-known/oauth-protected-resource; `issuers` are those whose tokens are taken."""
-    return ProtectedResourceMetadata(resource=public_url, authorization_servers=issuers, scopes_supported=scopes)
+    return ProtectedResourceMetadata(
+        resource=public_url,
+        authorization_servers=issuers,
+        scopes_supported=scopes,
+        tls_client_certificate_bound_access_tokens=certificates,
+    )
 
 
-def documents(public_url: str, *, scopes: tuple[str, ...], issuers: tuple[str, ...]) -> dict[str, bytes]:
+def documents(
+    public_url: str, *, scopes: tuple[str, ...], issuers: tuple[str, ...], certificates: bool
+) -> dict[str, bytes]:
     """Both documents as they are served."""
+    server = server_metadata(public_url, scopes=scopes, certificates=certificates)
+    resource = resource_metadata(public_url, scopes=scopes, issuers=issuers, certificates=certificates)
     return {
-        "authorization-server": msgspec.json.encode(server_metadata(public_url, scopes=scopes)),
-        "protected-resource": msgspec.json.encode(resource_metadata(public_url, scopes=scopes, issuers=issuers)),
+        "authorization-server": msgspec.json.encode(server),
+        "protected-resource": msgspec.json.encode(resource),
     }

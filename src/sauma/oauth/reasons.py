@@ -117,6 +117,7 @@ class Reason(enum.Enum):
     OFFICER_CLAIMS = "officer-claims"
     OFFICER_DIFFERS = "officer-differs"
     LOGIN_TIME = "auth-time"
+    LOGIN_ORGANISATION = "login-for-other-organisation"
     # a look at a token, or its revocation (RFC 7662, RFC 7009)
     TOKEN_UNSTATED = "token-unstated"  # noqa: S105  # the name of a defect
     SUBJECT_TOKEN_REPLAYED = "subject-token-replayed"  # noqa: S105  # the name of a defect

@@ -21,7 +21,7 @@ from sauma.exchange.tokens import (
 )
 from sauma.oauth._authlib import Refused, token_response
 from sauma.oauth.claims import TOKEN_LIFETIME, ProofTarget
-from sauma.oauth.details import AccessDetail
+from sauma.oauth.details import AccessDetail, read_details
 from sauma.oauth.form import read_form
 from sauma.oauth.issuing.access import asked_detail, asked_scopes, chosen_mandate, granted_detail
 from sauma.oauth.issuing.answers import ERROR_TEXTS, Issuer, headers, refusal
@@ -34,7 +34,7 @@ from sauma.oauth.issuing.clients import (
 )
 from sauma.oauth.issuing.looks import decide_look, said_of
 from sauma.oauth.issuing.officers import ACCESS_TOKEN_TYPE, GRANT_TYPE, Login, exchange_flaw, verified_login
-from sauma.oauth.jose import encode, sign
+from sauma.oauth.jose import encode, parse, sign
 from sauma.oauth.proof import proof_claim, verify_proof
 from sauma.oauth.reasons import Reason
 from sauma.oauth.verify import Claims
@@ -45,6 +45,13 @@ _REPLAYS = {
     TokenCommit.ASSERTION_REPLAYED: ("invalid_client", Reason.ASSERTION_REPLAYED),
     TokenCommit.SUBJECT_TOKEN_REPLAYED: ("invalid_request", Reason.SUBJECT_TOKEN_REPLAYED),
 }
+_UNCHOSEN = {
+    Reason.DETAILS_DIFFER: "invalid_authorization_details",
+    Reason.ORGANISATION_UNSTATED: "invalid_request",
+    Reason.ORGANISATION_UNGRANTED: "unauthorized_client",
+    Reason.MANDATE_NONE: "unauthorized_client",
+}
+"""The error where no mandate can be chosen: what a person has to settle is no flaw of the form."""
 _Good = TypeVar("_Good")
 
 
@@ -159,8 +166,13 @@ class _Steps:
         asked, granted = self._asked, self.granted
         if granted is None:
             raise Refused(Reason.FORM_MALFORMED, error="invalid_request")
+        token = sign(_members(asked, granted), asked.issuer.key, typ="at+jwt")
+        flaw = parse(token)
+        if isinstance(flaw, Reason):  # our own doors would refuse it, and the login would be used up
+            exchanged = granted.caller.authentication is not None
+            raise Refused(flaw, error="invalid_request" if exchanged else "invalid_authorization_details")
         answer: dict[str, object] = {
-            "access_token": sign(_members(asked, granted), asked.issuer.key, typ="at+jwt"),
+            "access_token": token,
             "token_type": "DPoP",
             "expires_in": TOKEN_LIFETIME,
             "scope": granted.scope,
@@ -190,21 +202,23 @@ def _proof(asked: _Asked, asker: Authenticated) -> Claims:
 def _agreed(asked: _Asked, asker: Authenticated, scopes: tuple[str, ...]) -> _Agreed:
     """For which organisation, with what, and which officer: what is left once mandate and catalogue have been heard."""
     detail = _or_refuse("invalid_authorization_details", asked_detail(asked.form, asker.assertion))
-    code = "invalid_request" if detail.organisation is None else "invalid_authorization_details"
-    parameter = asked.form.get("organisation")
-    mandate = _or_refuse(code, chosen_mandate(detail.organisation, parameter, asker.client))
+    mandate = chosen_mandate(detail.organisation, asked.form.get("organisation"), asker.client)
+    if isinstance(mandate, Reason):
+        raise Refused(mandate, error=_UNCHOSEN[mandate])
     if not mandate.scopes.issuperset(scopes):
         raise Refused(Reason.SCOPE_UNGRANTED, error="invalid_scope")
     login = _login(asked, asker, mandate)
     if login is not None and detail.officer not in {None, login.officer}:
         raise Refused(Reason.OFFICER_DIFFERS, error="invalid_request")
-    granted = granted_detail(detail, mandate, asked.issuer.catalogue)
+    granted = granted_detail(detail, mandate, asked.issuer.catalogue, scopes=scopes)
     detail = _or_refuse("invalid_authorization_details", granted)
     carrier = asked.request.passage.carrier if asked.request.passage else None
     if carrier is not None and carrier.stranger_to(mandate.organisation, mandate.supplier) is not None:
         raise Refused(Reason.CARRIER_MISMATCH, error="unauthorized_client")
     if login is not None:
         detail = msgspec.structs.replace(detail, officer=login.officer)
+    code = "invalid_authorization_details" if login is None else "invalid_request"
+    _or_refuse(code, read_details(detail.as_details()))  # what our own doors would refuse is not given
     return _Agreed(mandate=mandate, detail=detail, login=login)
 
 
@@ -215,8 +229,13 @@ def _login(asked: _Asked, asker: Authenticated, mandate: Mandate) -> Login | Non
     flaw = exchange_flaw(asked.form)
     if flaw is not None:
         raise Refused(flaw, error="invalid_request")
-    theirs = tuple(p for p in asker.client.providers if p.organisation == mandate.organisation)
-    login = verified_login(asked.form["subject_token"], theirs, audience=asked.issuer.url, now=asked.now)
+    login = verified_login(
+        asked.form["subject_token"],
+        asker.client.providers,
+        organisation=mandate.organisation,
+        audience=asked.issuer.url,
+        now=asked.now,
+    )
     return _or_refuse("invalid_request", login)
 
 

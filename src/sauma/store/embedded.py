@@ -13,7 +13,7 @@ import shutil
 import signal
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from secrets import token_hex, token_urlsafe  # noqa: TID251  # passwords of a database that lives and dies in this folder
 from types import TracebackType
@@ -93,10 +93,10 @@ class Cluster:
                 _halt(self._site)
 
 
-def start(home: Path, *, binaries: Path | None = None) -> Cluster:
+def start(home: Path, *, binaries: Path | None = None, on_start: Callable[[], object] = lambda: None) -> Cluster:
     """Start the server of this home, or join the one that runs; several processes may call this at once.
 
-    `binaries` overrides the resolution of `find_binaries` (`SAUMA_PG_BIN`).
+    `binaries` overrides `find_binaries` (`SAUMA_PG_BIN`); `on_start` is called before a server that stands is started.
 
     Raises:
         StartRefused: no binaries, no private place for the socket, or PostgreSQL does not start.
@@ -107,6 +107,8 @@ def start(home: Path, *, binaries: Path | None = None) -> Cluster:
         with _locked(home):
             site = settle(home, binaries=binaries)
             passwords = _passwords(site)
+            if not _runs(site):
+                on_start()
             if not (site.database / "PG_VERSION").exists():
                 _initialise(site, password=passwords[SUPERUSER])
             _refuse_other_major(site)
@@ -242,8 +244,7 @@ def _launch(site: Site) -> None:
 
     The backends of a killed server take a moment to notice and hold its memory until then: hence three tries.
     """
-    _forget_zombies(site)
-    if _pg_ctl(site, "status") == 0:
+    if _runs(site):
         return
     options = " ".join(f"-c {name}='{value}'" for name, value in _OPTIONS.items())
     where = f"-c unix_socket_directories='{site.private}'"
@@ -260,6 +261,11 @@ def _launch(site: Site) -> None:
             _halt(site)
     if not ready:
         raise _did_not_start()
+
+
+def _runs(site: Site) -> bool:
+    _forget_zombies(site)
+    return _pg_ctl(site, "status") == 0
 
 
 def _forget_zombies(site: Site) -> None:

@@ -32,21 +32,16 @@ class PostgresInspection:
             keys.as_receiver,
             keys.since,
             keys.until,
+            keys.purpose,
             None if keys.cases is None else list(keys.cases),
             keys.after,
             keys.limit,
         )
         return tuple(_row(r) for r in rows)
 
-    async def disclosure_parties(self, entry: uuid.UUID) -> tuple[str, str] | None:
-        """Receiver and discloser of a disclosure."""
-        span = _span(entry)
-        rows = await self._fetch("disclosure_parties", entry, *span) if span else []
-        return (rows[0]["receiver"], rows[0]["discloser"]) if rows else None
-
     async def find_disclosure(self, receipt: Receipt, organisation: str, entry: uuid.UUID) -> LedgerRow | None:
         """One disclosure entry the organisation is party to, against the committed read entry that names it."""
-        span = _span(entry)
+        span = span_of(entry)
         if span is None:
             return None
         rows = await self._fetch("find_disclosure", receipt.entry, receipt.recorded_at, organisation, entry, *span)
@@ -64,7 +59,7 @@ class PostgresInspection:
 
     async def inspect_entry(self, receipt: Receipt, look: InspectKeys) -> LedgerRow | None:
         """One entry within the organisation's sight and the grant, against session and committed read entry."""
-        span = _span(look.entry)
+        span = span_of(look.entry)
         if span is None:
             return None
         read = (receipt.entry, receipt.recorded_at, look.organisation, look.entry)
@@ -80,7 +75,7 @@ class PostgresInspection:
         return found
 
 
-def _span(entry: uuid.UUID) -> tuple[dt.datetime, dt.datetime] | None:
+def span_of(entry: uuid.UUID) -> tuple[dt.datetime, dt.datetime] | None:
     """The time around an entry id; None for an id that is no UUIDv7 and so names no entry."""
     try:
         at = dt.datetime.fromtimestamp(uuid7_time(entry) / 1000, tz=dt.UTC)

@@ -1,7 +1,5 @@
 """The register: organisations, their systems and keys, read for tokens and at start."""
 
-import json
-
 import asyncpg
 import msgspec
 
@@ -35,10 +33,8 @@ class PostgresRegister:
         if not rows:
             return None
         row = rows[0]
-        keys = tuple(
-            {**json.loads(jwk), "kid": kid, "alg": algorithm}
-            for kid, algorithm, jwk in zip(row["kids"], row["algorithms"], row["jwks"], strict=True)
-        )
+        rows_of_keys = zip(row["jwks"], row["kids"], row["algorithms"], strict=True)
+        keys = tuple(key for jwk, kid, algorithm in rows_of_keys for key in _key(jwk, kid=kid, algorithm=algorithm))
         return KnownClient(
             id=client_id,
             organisation=row["organisation"],
@@ -78,10 +74,19 @@ class PostgresRegister:
         return found
 
 
+def _key(jwk: bytes | str, *, kid: str, algorithm: str) -> tuple[dict[str, str], ...]:
+    """The key of a row; none where it is no JWK: such a row verifies nothing, and keeps nobody from the others."""
+    try:
+        members = msgspec.json.decode(jwk, type=dict[str, str])
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return ()
+    return ({**members, "kid": kid, "alg": algorithm},)
+
+
 def _providers(rows: str) -> tuple[IdentityProvider, ...]:
     """Each organisation's identity providers with all their keys."""
     keys: dict[tuple[str, str], tuple[dict[str, str], ...]] = {}
     for row in msgspec.json.decode(rows, type=tuple[_ProviderKey, ...]):
-        key = {**json.loads(row.jwk), "kid": row.kid, "alg": row.alg}
-        keys[row.organisation, row.issuer] = (*keys.get((row.organisation, row.issuer), ()), key)
+        known = keys.get((row.organisation, row.issuer), ())
+        keys[row.organisation, row.issuer] = (*known, *_key(row.jwk, kid=row.kid, algorithm=row.alg))
     return tuple(IdentityProvider(organisation=o, issuer=i, keys=held) for (o, i), held in keys.items())

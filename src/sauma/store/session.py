@@ -2,7 +2,7 @@
 
 import contextlib
 import warnings
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 
 import asyncpg
 import msgspec
@@ -42,8 +42,12 @@ class Durability(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @contextlib.asynccontextmanager
-async def connected(dsn: str, *, key: str = SERVER) -> AsyncIterator[asyncpg.Connection]:
+async def connected(
+    dsn: str, *, key: str = SERVER, limits: Mapping[str, str] | None = None
+) -> AsyncIterator[asyncpg.Connection]:
     """A connection that is closed at the end; `dsn` is never repeated in a fault, which names the setting `key`.
+
+    `limits` are settings of PostgreSQL that hold for this session.
 
     Raises:
         StartRefused: exit 69 no server that answers, exit 78 not an address, no such database, or not let in.
@@ -51,7 +55,8 @@ async def connected(dsn: str, *, key: str = SERVER) -> AsyncIterator[asyncpg.Con
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a passfile open to others: asyncpg leaves it out, and names its path
-            connection = await asyncpg.connect(dsn, timeout=15, server_settings={"application_name": "sauma"})
+            settings = {"application_name": "sauma", **(limits or {})}
+            connection = await asyncpg.connect(dsn, timeout=15, server_settings=settings)
     except (OSError, TimeoutError, ValueError, OverflowError, asyncpg.PostgresError, asyncpg.InterfaceError) as fault:
         raise _refused(fault, key=key) from None
     try:

@@ -12,18 +12,23 @@ from sauma.core.errors import OutcomeUnknown, Unavailable
 from sauma.core.evidence import Claim, Entry
 from sauma.core.fields import Sensitivity
 from sauma.core.matters import BasisVersions
-from sauma.exchange.ports import AuditSessionRow, Build, MatterRow, PriorInformationRow
+from sauma.exchange.ports import Build
 from sauma.exchange.rows import (
+    AuditSessionRow,
     Begun,
+    DisclosureParties,
     KnownSubject,
+    MatterRow,
     Missed,
     NewSubject,
+    PriorInformationRow,
     RecordHead,
     RecordRow,
     Stored,
     SubjectKeys,
     Written,
 )
+from sauma.store.inspection import span_of
 from sauma.store.ledger import append, start_writer
 from sauma.store.pool import FAILED, LOST, Database, Held
 from sauma.store.statements import load
@@ -227,6 +232,16 @@ class PostgresUnit:
     async def put_publication_state(self, controller: str, resource: str, status: str, as_of: dt.datetime) -> Written:
         """How current the controller's publication of a resource is."""
         return await self._written("put_publication_state", controller, resource, status, as_of)
+
+    async def disclosure_parties(self, entry: uuid.UUID) -> DisclosureParties | None:
+        """Who a disclosure was to and from, and what for; None where the id names none."""
+        span = span_of(entry)
+        row = await self._connection.fetchrow(_SQL["disclosure_parties"], entry, *span) if span else None
+        if row is None:
+            return None
+        return DisclosureParties(
+            receiver=row["receiver"], discloser=row["discloser"], purpose=row["purpose"], case=row["case_tag"]
+        )
 
     async def open_audit_session(self, row: AuditSessionRow) -> bool:
         """A time-boxed right to read the ledger; False where no grant of its dossier outlives it."""

@@ -115,7 +115,8 @@ def edge_of(connection: ASGIConnection[Any, Any, Any, Any]) -> Edge:
 async def guard(connection: ASGIConnection[Any, Any, Any, Any], route: BaseRouteHandler) -> None:
     """The one guard of every route: unambiguous request, then a verified caller whose token holds what the route does.
 
-    The token must hold the route's scope, and its details, where they name actions, the route's (RFC 9396).
+    The token must hold the route's scope, and its details, where they name actions, the route's (RFC 9396). Of a route
+    that states `caseless` no case can be compared: a token that names one is not for it.
 
     Behind X-Road the carrier must speak for the caller's organisation; a GET has its officer in the token only, so
     there the officer is compared too. What has a body is compared with it in `officer_of` and `optional_officer`.
@@ -156,7 +157,8 @@ async def guard(connection: ASGIConnection[Any, Any, Any, Any], route: BaseRoute
             await refuse_carrier(edge.world, caller, header, officer=caller.officer, body=b"")
     if stated.scope not in caller.scopes and route.opt.get("or_scope") not in caller.scopes:
         await refuse(edge.world, caller, Reason.SCOPE_MISSING, officer=caller.officer, body=b"")
-    if not caller.access.allows(stated.action):
+    elsewhere = route.opt.get("caseless") is True and caller.access.case_reference is not None
+    if elsewhere or not caller.access.allows(stated.action):
         await refuse_access(edge.world, caller, (), officer=caller.officer, body=b"")
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from html import escape
 from types import MappingProxyType
 
-from sauma.core.problems import LANGUAGES, ProblemTexts, in_language, quality
+from sauma.core.problems import LANGUAGES, ProblemText, ProblemTexts, in_language, quality
 from sauma.core.purposes import Text
 
 HTML = "text/html"  # Litestar adds the charset to what is text
@@ -63,23 +63,22 @@ def prefers_html(accept: str | None) -> bool:
     return _liking(accept, "text/html") > _liking(accept, "application/json")
 
 
-def problem_page(texts: ProblemTexts, code: str, *, status: int, language: str) -> bytes:
+def problem_page(texts: ProblemTexts, code: str, said: ProblemText, *, status: int, language: str) -> bytes:
     """The page of a code in three languages, the reader's first; everything in it is constant for the code."""
     order = sorted(LANGUAGES, key=lambda one: one != language)
     links = " ".join(f'<a href="#{one}" lang="{one}" hreflang="{one}">{_NAMES[one]}</a>' for one in order)
     return _PROBLEM.format(
         language=language,
         code=escape(code),
-        title=escape(in_language(texts.codes[code].title, language)),
+        title=escape(in_language(said.title, language)),
         above=in_language(_ABOVE, language),
         status=status,
         links=links,
-        sections="\n".join(_section(texts, code, one) for one in order),
+        sections="\n".join(_section(texts, said, one) for one in order),
     ).encode()
 
 
-def _section(texts: ProblemTexts, code: str, language: str) -> str:
-    said = texts.codes[code]
+def _section(texts: ProblemTexts, said: ProblemText, language: str) -> str:
     title = said.texts()[0]
     rest = (*said.texts()[1:], texts.actors[said.actor], texts.retries[said.retry])
     rows = "".join(

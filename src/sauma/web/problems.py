@@ -51,7 +51,7 @@ class PointedError(msgspec.Struct, frozen=True, kw_only=True):
 class Problem(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
     """The members of a problem (RFC 9457 section 3 and our extensions).
 
-    `error` and `error_description` stand beside the code where credentials are in a place they may not be in (400,
+    `error`, its text and its page stand beside the code where credentials are in a place they may not be in (400,
     RFC 6750). A `pointer` in `errors` is a JSON Pointer into the body; into the request it begins with `/path`,
     `/query` or `/headers`.
     """
@@ -68,13 +68,15 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_de
     receipt: dict[str, str] | None = None
     error: str | None = None
     error_description: str | None = msgspec.field(default=None, name="error_description")
+    error_uri: str | None = msgspec.field(default=None, name="error_uri")
 
 
 class CredentialsProblem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The answer to credentials that do not let in: a problem whose kind is the OAuth error, and none without any.
 
-    `error` and `error_description` are those of the challenge in `WWW-Authenticate` (RFC 6750 section 3). A refusal
-    that was recorded, because only the officer's login is missing (RFC 9470), has its entry and receipt.
+    `error`, `error_description` and `error_uri` are those of the challenge in `WWW-Authenticate` (RFC 6750 section 3);
+    `type` is the error's page too. A refusal that was recorded, because only the officer's login is missing (RFC 9470),
+    has its entry and receipt.
     """
 
     type: str
@@ -84,6 +86,7 @@ class CredentialsProblem(msgspec.Struct, frozen=True, kw_only=True, omit_default
     instance: str
     error: str | msgspec.UnsetType = msgspec.UNSET
     error_description: str | msgspec.UnsetType = msgspec.UNSET
+    error_uri: str | msgspec.UnsetType = msgspec.UNSET
     decision_id: str | msgspec.UnsetType = msgspec.field(default=msgspec.UNSET, name="decisionId")
     receipt: dict[str, str] | msgspec.UnsetType = msgspec.UNSET
 
@@ -96,6 +99,7 @@ class ProblemWriter:
 
     def __init__(self, texts: ProblemTexts, *, public_url: str, log: Log, new_id: Callable[[], uuid.UUID]) -> None:
         self._texts = texts.codes
+        self._oauth = texts.oauth
         self._types = public_url.rstrip("/") + "/v1/problems/"
         self._log = log
         self._new_id = new_id
@@ -165,19 +169,21 @@ class ProblemWriter:
         request: 400, a problem with a code.
         """
         told = {name: str(said) for name, said in body.items()}
+        error = told.get("error")
+        if error is not None:
+            told["error_uri"] = self._types + error
         if status == HTTPStatus.BAD_REQUEST:
             language = accepted_language(request.headers.get("accept-language"))
             request.scope["state"]["problem"] = "invalid-value"
             problem = self.problem("invalid-value", language, instance=self._new_id())
             return _written({**msgspec.to_builtins(problem), **told}, status)
         text = told.get("error_description", _NO_CREDENTIALS)
-        instance, title = self._new_id().urn, HTTPStatus(status).phrase
         refused = CredentialsProblem(
-            type="about:blank",
-            title=title,
+            type="about:blank" if error is None else self._types + error,
+            title=HTTPStatus(status).phrase if error is None else self._oauth[error].title.en,
             status=status,
             detail=text,
-            instance=instance,
+            instance=self._new_id().urn,
             decision_id=msgspec.UNSET if receipt is None else receipt["entryId"],
             receipt=msgspec.UNSET if receipt is None else receipt,
             **told,

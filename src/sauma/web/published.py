@@ -146,7 +146,7 @@ class RetryRule(Confidential, frozen=True, kw_only=True):
 
 
 class ProblemPage(Confidential, frozen=True, kw_only=True):
-    """What a problem code means, how it comes about, what to do and who does it.
+    """What a problem code or an OAuth error means, how it comes about, what to do and who does it.
 
     `shown` is the title in the language asked for.
     """
@@ -197,6 +197,7 @@ class ServerMetadata(Confidential, frozen=True, kw_only=True):
     dpop_signing_alg_values_supported: tuple[str, ...]
     authorization_details_types_supported: tuple[str, ...]
     protected_resources: tuple[str, ...]
+    tls_client_certificate_bound_access_tokens: bool
 
 
 class ResourceMetadata(Confidential, frozen=True, kw_only=True):
@@ -208,6 +209,7 @@ class ResourceMetadata(Confidential, frozen=True, kw_only=True):
     bearer_methods_supported: tuple[str, ...]
     dpop_signing_alg_values_supported: tuple[str, ...]
     dpop_bound_access_tokens_required: bool
+    tls_client_certificate_bound_access_tokens: bool
     authorization_details_types_supported: tuple[str, ...]
 
 
@@ -261,7 +263,11 @@ class Revocation(Confidential, frozen=True, kw_only=True):
 
 
 class OAuthError(Confidential, frozen=True, kw_only=True):
-    """An error of RFC 6749 section 5.2 or RFC 6750 section 3.1; empty when the call carried no credentials at all."""
+    """An error of RFC 6749 section 5.2 or RFC 6750 section 3.1; empty when the call carried no credentials at all.
+
+    `error_uri` is the error's page.
+    """
 
     error: str | msgspec.UnsetType = msgspec.UNSET
     error_description: str | msgspec.UnsetType = msgspec.UNSET
+    error_uri: str | msgspec.UnsetType = msgspec.UNSET

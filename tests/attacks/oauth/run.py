@@ -3,16 +3,20 @@
 Every request is sent over HTTP as it is, with a token the server itself gave where the row changes nothing of it. What a
 row expects inside (its reason) only the server's own log can show, so status and error code are compared. Rows that
 change the token need the issuer's private key (`--issuer-key`), which only a test of one's own server has; without it
-they are left out, and counted. Ends with 1 when a row got another answer.
+they are left out, and counted. Ends with 1 when a row got another answer, with one line when it cannot begin.
 """
 
 import argparse
+import base64
+import dataclasses
+import http.client
 import json
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
+from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
 
 from attacks.oauth.forge import Forge, Target, new_keys
@@ -21,21 +25,40 @@ from attacks.oauth.table import ACCEPTED, BASELINE, PURE, Row
 
 RENEWED_AFTER = 120
 OWN_PATHS = {"token": "/oauth/token", "resource": "/v1/disclosures"}
+_NEEDED = {
+    "client": "client_id of a registered test system with the scopes case:read and matter:write",
+    "key": "its private P-256 key: a JWK, or a file of demo-clients",
+    "organisation": "the organisation its tokens are for (Y-tunnus)",
+}
+
+
+def private_key(option: str, name: str) -> dict[str, Any]:
+    """The private P-256 JWK of a file: as it is, under `jwk` (demo-clients/*.json), or the active one of a key ring."""
+    try:
+        stated = json.loads(Path(name).read_text(encoding="utf-8"))
+        rows = stated.get("keys", [stated])
+        [row] = [row for row in rows if len(rows) == 1 or row.get("state") == "active"]
+        jwk = row.get("jwk", row)
+        ECKey.import_key(jwk).as_dict(private=True)
+    except (OSError, ValueError, KeyError, AttributeError, TypeError, JoseError):
+        sys.exit(
+            f"{option}: no file with one private P-256 JWK, alone, as `jwk`, or as the active one of issuer-keys.json"
+        )
+    return dict(jwk)
 
 
 def forge_of(asked: argparse.Namespace) -> Forge:
-    """The table's baseline for the server and the client that were named."""
+    """The table's baseline for the server and the client that were named; a token of its own tells the grant's version."""
     keys = new_keys()
-    stated = json.loads(Path(asked.key).read_text(encoding="utf-8"))
+    stated = private_key("--key", asked.key)
     keys["client"] = ECKey.import_key(stated)
     if asked.issuer_key:
-        keys["issuer"] = ECKey.import_key(json.loads(Path(asked.issuer_key).read_text(encoding="utf-8")))
+        keys["issuer"] = ECKey.import_key(private_key("--issuer-key", asked.issuer_key))
     target = Target(
         url=asked.url.rstrip("/"),
         client=asked.client,
         organisation=asked.organisation,
         other_organisation=asked.other_organisation,
-        version=asked.version,
         kids={"client": stated["kid"]} if "kid" in stated else {},
         keys=keys,
         clock=lambda: int(time.time()),
@@ -43,7 +66,35 @@ def forge_of(asked: argparse.Namespace) -> Forge:
     text = json.dumps(BASELINE)
     for name, own in OWN_PATHS.items():
         text = text.replace(own, getattr(asked, f"{name}_path"))
-    return Forge(json.loads(text), target)
+    baseline = json.loads(text)
+    members = members_of(first_token(Forge(baseline, target)))
+    return Forge(baseline, dataclasses.replace(target, version=members.get("grant_version", 1)))
+
+
+def first_token(forge: Forge) -> str:
+    """What the server gives for the baseline of the token endpoint, which must pass before anything is tried."""
+    try:
+        answer = send(forge.target.url, forge.wires("token", {})[0])
+    except (OSError, http.client.HTTPException) as fault:
+        sys.exit(f"{forge.target.url} does not answer: {type(fault).__name__}")
+    status, error = outcome(answer)
+    if error == "use_dpop_nonce":
+        sys.exit(
+            "the system must carry a nonce, and the table's proofs have none; name a system registered without one"
+        )
+    if status != 200:
+        sys.exit(f"the baseline token request was refused: {status} {error or ''}".rstrip())
+    return str(answer.members["access_token"])
+
+
+def members_of(token: str) -> dict[str, Any]:
+    """What a token says; one that is no JWT says nothing."""
+    try:
+        segment = token.split(".")[1]
+        found = json.loads(base64.urlsafe_b64decode(segment + "=" * (-len(segment) % 4)))
+    except (IndexError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def outcome(answer: Answer) -> tuple[int, str | None]:
@@ -68,14 +119,8 @@ class Trial:
         """A token of the server's own, young enough to be sent."""
         token, asked_at = self._token
         if time.monotonic() - asked_at > RENEWED_AFTER:
-            self._token = token, _ = self._new_token(), time.monotonic()
+            self._token = token, _ = first_token(self._forge), time.monotonic()
         return token
-
-    def _new_token(self) -> str:
-        answer = send(self._forge.target.url, self._forge.wires("token", {})[0])
-        if answer.status != 200:
-            sys.exit(f"the baseline token request was refused: {outcome(answer)}")
-        return str(answer.members["access_token"])
 
     def take(self, row: Row) -> None:
         """Send the row's request and compare."""
@@ -97,14 +142,16 @@ class Trial:
 def main(arguments: list[str] | None = None) -> int:
     """Run the table; the exit code."""
     parser = argparse.ArgumentParser(prog="attacks.oauth.run", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("url")
-    for name in ("client", "key", "organisation"):
-        parser.add_argument(f"--{name}", required=True)
-    parser.add_argument("--issuer-key")
-    parser.add_argument("--other-organisation", default="0246246-0")
-    parser.add_argument("--version", type=int, default=1)
+    parser.add_argument("url", help="the server's public URL, which is its issuer identifier")
+    for name, told in _NEEDED.items():
+        parser.add_argument(f"--{name}", required=True, help=told)
+    parser.add_argument("--issuer-key", help="the issuer's private key, for the rows that change the token; a JWK or "
+                        "issuer-keys.json of your own test server")  # fmt: skip
+    parser.add_argument(
+        "--other-organisation", default="0246246-0", help="one the system does not act for (%(default)s)"
+    )
     for name, own in OWN_PATHS.items():
-        parser.add_argument(f"--{name}-path", default=own)
+        parser.add_argument(f"--{name}-path", default=own, help=f"path of the {name} endpoint (%(default)s)")
     asked: Any = parser.parse_args(arguments)
     trial = Trial(forge_of(asked), forges_tokens=bool(asked.issuer_key))
     for row in (*PURE, *ACCEPTED):

@@ -263,9 +263,17 @@ def any_detail(detail: dict[str, Any]) -> None:
 
 def any_login(header: dict[str, Any], members: dict[str, Any]) -> None:
     """An officer's login, straight and inside a token exchange."""
-    said = {"sub": "v-17", "name": "N", "role": "r", "unit": "u", "auth_time": NOW}
+    said = {
+        "organisation": PROVIDER.organisation,
+        "sub": "v-17",
+        "name": "N",
+        "role": "r",
+        "unit": "u",
+        "auth_time": NOW,
+    }
     word = signed({"alg": "ES256"} | header, PARTS["token"][1] | said | members, "other-issuer")
-    assert isinstance(verified_login(word, (PROVIDER,), audience=URL, now=NOW), Login | Reason)
+    login = verified_login(word, (PROVIDER,), organisation=PROVIDER.organisation, audience=URL, now=NOW)
+    assert isinstance(login, Login | Reason)
     form = {
         **FULL_FORM,
         "grant_type": "urn:ietf:params:oauth:grant-type:token-exchange",

@@ -12,6 +12,8 @@ from attacks.oauth.sent import Answer
 from live import Live
 from sauma.exchange.tokens import ClientState, KnownClient, TokenRequest
 from sauma.oauth import jose
+from sauma.oauth.issuing import clients
+from sauma.oauth.reasons import Reason
 
 NOBODY = {"assertion.members.iss": "nobody", "assertion.members.sub": "nobody"}
 # whoever sends it → (what it is of the baseline, the reason nobody outside sees)
@@ -41,6 +43,19 @@ def checked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return seen
 
 
+@pytest.fixture
+def imported(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The kinds of the keys that were read to judge an assertion, one for each."""
+    seen: list[str] = []
+
+    def counted(jwk: Mapping[str, object]) -> jose.VerifyingKey | Reason:
+        seen.append(str(jwk["kty"]))
+        return jose.import_public(jwk)
+
+    monkeypatch.setattr(clients, "import_public", counted)
+    return seen
+
+
 def judged(change: Mapping[str, Any], known: KnownClient | None = None) -> tuple[Any, ...]:
     """The whole answer of the token endpoint's decision and of the look's, and their reasons."""
     wire = Doors().forge.wires("token", change)[0]
@@ -52,10 +67,13 @@ def judged(change: Mapping[str, Any], known: KnownClient | None = None) -> tuple
 
 
 @pytest.mark.parametrize("who", STRANGERS)
-def test_the_decision_is_the_same_and_one_signature_is_checked(who: str, checked: list[str]) -> None:
+def test_the_decision_is_the_same_and_one_signature_is_checked(
+    who: str, checked: list[str], imported: list[str]
+) -> None:
     change, reason = STRANGERS[who]
     said, why = judged(change)
     assert len(checked) == 1
+    assert imported == ["OKP" if "assertion.alg" in change else "EC"], "the kind its header names, whoever it is"
     assert said == judged({"assertion.key": "other"})[0]
     assert why == reason
 
@@ -68,12 +86,18 @@ def test_a_client_that_may_not_ask_looks_like_one_that_is_not_there(state: Clien
 
 
 @pytest.mark.parametrize("number", [0, 1, 5])
-def test_how_many_keys_a_client_has_does_not_show(number: int, checked: list[str]) -> None:
-    public = KEYS["other"].as_dict(private=False)
-    keys = tuple({**public, "kid": f"of-{one}", "alg": "ES256"} for one in range(number))
-    said, why = judged({}, msgspec.structs.replace(KNOWN, keys=keys))
-    assert len(checked) == 1
-    assert (said, why) == (judged(NOBODY)[0], "key-unknown")
+@pytest.mark.parametrize("kid", ["k1", "of-0", None])
+@pytest.mark.parametrize("kind", ["other", "PS256"])
+def test_how_many_keys_a_client_has_does_not_show(
+    kind: str, kid: str | None, number: int, checked: list[str], imported: list[str]
+) -> None:
+    public, alg = KEYS[kind].as_dict(private=False), "PS256" if kind == "PS256" else "ES256"
+    keys = tuple({**public, "kid": f"of-{one}", "alg": alg} for one in range(number))
+    header = {"assertion.header.kid": {"$absent": True} if kid is None else kid}
+    said, why = judged(header, msgspec.structs.replace(KNOWN, keys=keys))
+    assert (len(checked), imported) == (1, ["EC"])
+    assert said == judged(NOBODY)[0]
+    assert why in {"key-unknown", "signature", "key-of-other-alg"}
 
 
 @pytest.mark.parametrize("path", ["/oauth/token", "/oauth/introspect", "/oauth/revoke"])
@@ -85,7 +109,11 @@ def test_over_http_the_bytes_and_headers_are_the_same(path: str, live: Live) -> 
     )
     answers.append(answered(living, path, {}))
     assert [answer.plain() for answer in answers] == [answers[0].plain()] * len(answers)
-    assert answers[0].members == {"error": "invalid_client", "error_description": "Client authentication failed."}
+    assert answers[0].members == {
+        "error": "invalid_client",
+        "error_description": "Client authentication failed.",
+        "error_uri": f"{live.url}/v1/problems/invalid_client",
+    }
     reasons = [living.reason(answer) for answer in answers]
     assert reasons == [*(reason for _, reason in STRANGERS.values()), "client-inactive"]
 

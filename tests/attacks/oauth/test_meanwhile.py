@@ -213,7 +213,7 @@ def test_121_the_delegation_is_ended(live: Live, own: Living) -> None:
     refused("121", answer, acting[0].reason(answer))
     assert acting[1].ask("resource", token=tokens[1]).status == 200
     denied = acting[0].ask("token")
-    assert (denied.error, acting[0].reason(denied)) == ("invalid_authorization_details", "organisation-ungranted")
+    assert (denied.error, acting[0].reason(denied)) == ("unauthorized_client", "organisation-ungranted")
 
 
 def test_124_the_same_assertion_with_another_key_after_a_nonce_challenge(living: Living) -> None:

@@ -60,15 +60,56 @@ def test_the_command_of_the_guide_runs_the_table(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     client = living.system.client_id
-    (tmp_path / "client.jwk").write_text(json.dumps(living.live.keys[client]))
-    (tmp_path / "issuer.jwk").write_text(json.dumps(living.forge.target.keys["issuer"].as_dict(private=True)))
-    named = ["--client", client, "--key", str(tmp_path / "client.jwk"), "--organisation", living.organisation]
-    own = ["--issuer-key", str(tmp_path / "issuer.jwk"), "--version", str(living.version())]
+    (tmp_path / "client.json").write_text(json.dumps({"clientId": client, "jwk": living.live.keys[client]}))
+    named = ["--client", client, "--key", str(tmp_path / "client.json"), "--organisation", living.organisation]
+    own = ["--issuer-key", str(living.live.home / "sauma" / "issuer-keys.json")]  # as the product writes it
     assert run.main([living.live.url, *named, *(own if inside else [])]) == 0
     told = capsys.readouterr().out
     tried, left_out = (int(found) for found in re.findall("([0-9]+) (?:tried|left out)", told))
     assert tried + left_out == len(PURE) + len(ACCEPTED), told
     assert (left_out == 0) is inside
+
+
+UNUSABLE = {
+    "no such file": (None, "--key: "),
+    "no JSON": ("{", "--key: "),
+    "a list": ("[]", "--key: "),
+    "a public key": ("public", "--key: "),
+    "no server": ("private", "does not answer"),
+}
+
+
+@pytest.mark.parametrize(("written", "line"), UNUSABLE.values(), ids=UNUSABLE)
+def test_what_the_command_cannot_begin_with_is_said_in_one_line(
+    written: str | None, line: str, living: Living, tmp_path: Path
+) -> None:
+    key = living.live.keys[living.system.client_id]
+    texts = {"private": json.dumps(key), "public": json.dumps({n: v for n, v in key.items() if n != "d"})}
+    if written is not None:
+        (tmp_path / "key").write_text(texts.get(written, written))
+    named = ["--client", "x", "--key", str(tmp_path / "key"), "--organisation", living.organisation]
+    with pytest.raises(SystemExit) as ended:
+        run.main(["http://127.0.0.1:9", *named])
+    assert line in str(ended.value.code)
+    assert "\n" not in str(ended.value.code)
+
+
+def test_a_system_that_must_carry_a_nonce_is_refused_in_one_line(living: Living, tmp_path: Path) -> None:
+    system = living.live.new_system(living.organisation, ("case:read", "matter:write"))
+    living.live.sql("update registry.client set nonce_required = true where id = $1", system.client_id)
+    (tmp_path / "key").write_text(json.dumps(living.live.keys[system.client_id]))
+    named = ["--client", system.client_id, "--key", str(tmp_path / "key"), "--organisation", living.organisation]
+    with pytest.raises(SystemExit, match="registered without one"):
+        run.main([living.live.url, *named])
+
+
+def test_every_option_of_the_command_says_what_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        run.main(["--help"])
+    lines = capsys.readouterr().out.partition("options:")[2]
+    options = re.split(r"\n  (?=-)", lines)[1:]
+    assert len(options) == 8
+    assert [one for one in options if not re.search(r"(?:  |\n +)[a-z]+.* [a-z]+", one)] == []
 
 
 def test_the_command_says_which_answers_were_others(living: Living) -> None:

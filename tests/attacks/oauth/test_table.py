@@ -5,7 +5,7 @@ import re
 import pytest
 
 from attacks.oauth.doors import Doors, Verdict
-from attacks.oauth.table import ACCEPTED, ATTACKS, PURE, Row
+from attacks.oauth.table import ACCEPTED, ATTACKS, LIVE, PLACE, PURE, Row
 from sauma.oauth.resource import Memory
 
 
@@ -23,6 +23,17 @@ def test_no_number_or_sentence_stands_twice() -> None:
         rows = [row for row in ATTACKS if row.door == door]
         assert len({row.sentence for row in rows}) == len(rows)
     assert len({row.number for row in ATTACKS}) == len(ATTACKS)
+
+
+def test_the_page_counts_what_is_there() -> None:
+    page = " ".join((PLACE.parents[2] / "docs" / "attacks.md").read_text(encoding="utf-8").split())
+    doors = [sum(row.door == door for row in ATTACKS) for door in ("resource", "token", "live")]
+    said = "{} are requests to a resource, {} to the token endpoint, {} are scenarios"
+    assert f"**{len(ATTACKS)} attacks** under the numbers 1 to {max(numbers())}" in page
+    assert f"of the {len(ATTACKS)}, {said.format(*doors)}" in page
+    assert f"**{len(ACCEPTED)} requests that must pass**" in page
+    assert f"the {len(PURE)} attacks that are requests and the {len(ACCEPTED)} that must pass" in page
+    assert f"The {len(LIVE)} scenarios" in page
 
 
 @pytest.mark.parametrize("row", ATTACKS, ids=str)

@@ -54,15 +54,16 @@ def chosen_mandate(detail: str | None, parameter: str | None, client: KnownClien
     return client.mandates[0] if len(client.mandates) == 1 else Reason.ORGANISATION_UNSTATED
 
 
-def granted_detail(detail: AccessDetail, mandate: Mandate, catalogue: Catalogue) -> AccessDetail | Reason:
+def granted_detail(
+    detail: AccessDetail, mandate: Mandate, catalogue: Catalogue, *, scopes: tuple[str, ...]
+) -> AccessDetail | Reason:
     """The detail as it is granted: of the mandate's organisation, within its purposes and the purpose's column.
 
     Fields outside the column are left out; when none is left, or the organisation demands purpose and case and they
     are not there, the request is refused. `asked_detail` has made sure that what confines stood in the assertion.
     """
     asked = detail.confines
-    required = mandate.details_required or mandate.purposes is not None
-    if required and (asked.purpose is None or asked.case_reference is None):
+    if mandate.demands_details(scopes) and (asked.purpose is None or asked.case_reference is None):
         return Reason.DETAILS_REQUIRED
     open_to = {name: p for name, p in catalogue.purposes.items() if p.enabled and mandate.kind in _parties(p)}
     if asked.purpose is not None:

@@ -7,7 +7,7 @@ from sauma.core.people import Confidential
 from sauma.exchange.tokens import ClaimedClient, ClientState, KnownClient
 from sauma.oauth.claims import SKEW, Expectation
 from sauma.oauth.form import read_form
-from sauma.oauth.jose import DECOYS, VerifyingKey, digest16, import_public, parse
+from sauma.oauth.jose import DECOYS, VerifyingKey, digest16, family, import_public, parse
 from sauma.oauth.reasons import Reason
 from sauma.oauth.verify import Claims, verify
 
@@ -42,7 +42,8 @@ def authenticate_client(
     """Whether the assertion is by a registered key of an active client (RFC 7523 section 3).
 
     `aud` must be the issuer identifier as a string (FAPI 2.0 5.3.2.1 item 8); nothing is honoured after 300 seconds.
-    One signature is checked whoever asks: nobody we know, one without such a key, one that is suspended.
+    One key is read and one signature checked whoever asks: nobody we know, one with five keys or none, one that is
+    suspended.
     """
     if form.get("client_assertion_type") != ASSERTION_TYPE:
         return Reason.ASSERTION_TYPE if "client_assertion_type" in form else Reason.ASSERTION_MISSING
@@ -50,12 +51,12 @@ def authenticate_client(
         return Reason.ASSERTION_MISSING
     if "client_secret" in form:
         return Reason.AUTHENTICATION_METHOD
-    keys = client_keys((DECOYS["ES256"].jwk,) if known is None else known.keys)  # nobody's keys cost the same time
+    chosen = _chosen_key(() if known is None else known.keys, form["client_assertion"])
     expectation = Expectation(
         types=_EXPECTED_TYPES,
         now=now,
         lifetime=ASSERTION_LIFETIME,
-        issuers={} if known is None else {known.id: keys},
+        issuers={} if known is None else {known.id: () if isinstance(chosen, Reason) else (chosen,)},
         audience=issuer,
         subject_is_issuer=True,
     )
@@ -63,8 +64,8 @@ def authenticate_client(
     if known is None:
         return assertion if isinstance(assertion, Reason) else Reason.ISSUER_UNKNOWN
     if isinstance(assertion, Reason):
-        unfetched = assertion is Reason.KEY_UNKNOWN and known.jwks_uri is not None and not known.keys
-        return Reason.KEYS_UNFETCHED if unfetched else assertion
+        unfetched = Reason.KEYS_UNFETCHED if known.jwks_uri is not None and not known.keys else chosen
+        return unfetched if assertion is Reason.KEY_UNKNOWN and isinstance(unfetched, Reason) else assertion
     if form.get("client_id", known.id) != known.id:
         return Reason.CLIENT_OTHER
     if known.state is not ClientState.ACTIVE:
@@ -72,10 +73,21 @@ def authenticate_client(
     return Authenticated(client=known, assertion=assertion, signed=form["client_assertion"])
 
 
-def client_keys(jwks: tuple[Mapping[str, str], ...]) -> tuple[VerifyingKey, ...]:
-    """The usable keys among registered JWKs; one that is of no kind we take verifies nothing."""
-    keys = (import_public(jwk) for jwk in jwks)
-    return tuple(key for key in keys if isinstance(key, VerifyingKey))
+def _chosen_key(jwks: tuple[Mapping[str, str], ...], assertion: str) -> VerifyingKey | Reason:
+    """The one registered key that is of the assertion's `kid`, if it states one, and of its `alg`.
+
+    Reading a key takes time, so exactly one is read in every case: where none fits, a decoy of the same algorithm.
+    """
+    compact = parse(assertion)
+    header = {} if isinstance(compact, Reason) else compact.header
+    algorithm = family(str(header.get("alg")))
+    named = [jwk for jwk in jwks if header.get("kid") in (None, jwk.get("kid"))]
+    fitting = [jwk for jwk in named if family(jwk.get("alg", "")) == algorithm]
+    if len(fitting) != 1:
+        import_public(DECOYS.get(algorithm, DECOYS["ES256"]).jwk)
+        return Reason.KEY_ALGORITHM if named and not fitting else Reason.KEY_UNKNOWN
+    key = import_public(fitting[0])
+    return key if isinstance(key, VerifyingKey) else Reason.KEY_UNKNOWN
 
 
 def assertion_claim(asker: Authenticated) -> Claim:

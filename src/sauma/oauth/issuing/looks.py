@@ -1,11 +1,15 @@
 """Who may look at a token of ours, or end it, and what is said of it (RFC 7662, RFC 7009).
 
-A system learns of tokens of organisations it has a mandate for; every other one, and every text that is no token, is
-inactive to it. No DPoP proof is asked for: nothing here is opened with the token that is shown.
+A system learns all of its own tokens and may end them, and them alone (RFC 7009 section 2.1). Of the tokens of its own
+organisation that others got it learns whether they stand and whose they are, never the officer or the case. Every other
+one, and every text that is no token, is inactive to it. No DPoP proof is asked for: nothing here is opened with the
+token that is shown.
 """
 
 import hashlib
 from collections.abc import Mapping
+
+import msgspec
 
 from sauma.core.parties import Caller, Client
 from sauma.exchange.tokens import IssuedToken, KnownClient, Mandate, TokenDecision, TokenLook, TokenRequest
@@ -18,7 +22,8 @@ from sauma.oauth.reasons import Reason
 from sauma.oauth.verify import Claims, verify
 
 _EXPECTED_TYPES = frozenset({"at+jwt"})
-_SAID = ("scope", "client_id", "sub", "aud", "iss", "exp", "iat", "jti", "cnf", "act", "acr", "auth_time")
+_OF_ANOTHER = ("scope", "client_id", "sub", "exp", "cnf")
+_SAID = (*_OF_ANOTHER, "aud", "iss", "iat", "jti", "act", "acr", "auth_time", "authorization_details")
 
 
 def decide_look(
@@ -27,8 +32,7 @@ def decide_look(
     """Judge a form that shows a token.
 
     1 form strict, one token · 2 one authentication method · 3 assertion by a key of an active client · 4 that has a
-    mandate its carrier, behind X-Road, speaks for · 5 token ours, in time, and of an organisation it has a mandate for,
-    else none.
+    mandate its carrier, behind X-Road, speaks for · 5 token ours, in time, and one it may know of, else none.
     The caller must commit the assertion's claim before it says anything, and ask the register whether the token stands.
     """
     form = read_form(request.body, content_type=request.content_type)
@@ -42,12 +46,15 @@ def decide_look(
     if isinstance(asker, Reason):
         return refusal("invalid_client", asker)
     token = _issued(form["token"], issuer, now=now)
-    theirs = None if token is None else asker.client.mandate_for(token.organisation)
+    theirs = None if token is None else _open_to(token, asker.client)
     mandate = _spoken_for(request, (theirs,) if theirs else asker.client.mandates)
     if mandate is None:
         return refusal("unauthorized_client", Reason.CARRIER_MISMATCH if asker.client.mandates else Reason.MANDATE_NONE)
     return TokenLook(
-        caller=_caller(request, asker, mandate), assertion=asker.signed, token=token if theirs is not None else None
+        caller=_caller(request, asker, mandate),
+        assertion=asker.signed,
+        token=None if token is None or theirs is None else _seen(token, asker.client),
+        own=token is not None and token.client == asker.client.id,
     )
 
 
@@ -55,8 +62,25 @@ def said_of(token: IssuedToken | None) -> dict[str, object]:
     """The members of an introspection answer; of a token that does not stand nothing is said (RFC 7662 2.2)."""
     if token is None:
         return {"active": False}
-    said = {name: token.members[name] for name in (*_SAID, "authorization_details") if name in token.members}
-    return {"active": True, "token_type": "DPoP", **said}
+    return {"active": True, "token_type": "DPoP"} | {n: token.members[n] for n in _SAID if n in token.members}
+
+
+def _open_to(token: IssuedToken, client: KnownClient) -> Mandate | None:
+    """The mandate by which the system may know of the token: it got it, or it is the organisation's very own system.
+
+    A supplier never knows of what the organisation's other systems, or other suppliers, got.
+    """
+    mandate = client.mandate_for(token.organisation)
+    own = mandate is not None and (token.client == client.id or mandate.supplier is None)
+    return mandate if own else None
+
+
+def _seen(token: IssuedToken, client: KnownClient) -> IssuedToken:
+    """The token with no more of its members than the system may learn."""
+    if token.client == client.id:
+        return token
+    members = {name: token.members[name] for name in _OF_ANOTHER if name in token.members}
+    return msgspec.structs.replace(token, members=members)
 
 
 def _issued(text: str, issuer: Issuer, *, now: int) -> IssuedToken | None:

@@ -1,7 +1,8 @@
 """Which officer has logged in: the word of the organisation's own identity provider, exchanged (RFC 8693).
 
-The provider is registered with the organisation and never found through the token. `sub` of the token that is given
-stays the organisation; the officer stands in its detail.
+The provider is registered with the organisation and never found through the token. Several organisations may have one
+provider, so its word says for which of them the officer logged in. `sub` of the token that is given stays the
+organisation; the officer stands in its detail.
 """
 
 from collections.abc import Mapping
@@ -14,8 +15,7 @@ from sauma.core.people import Confidential
 from sauma.exchange.tokens import IdentityProvider
 from sauma.oauth.claims import SKEW, Expectation
 from sauma.oauth.details import text_flaw
-from sauma.oauth.issuing.clients import client_keys
-from sauma.oauth.jose import VerifyingKey, digest16
+from sauma.oauth.jose import VerifyingKey, digest16, import_public
 from sauma.oauth.reasons import Reason
 from sauma.oauth.verify import Claims, verify
 
@@ -35,6 +35,7 @@ class Login(Confidential, frozen=True, kw_only=True):
 
 
 class _Said(Confidential, frozen=True):
+    organisation: str
     sub: str
     name: str
     role: str
@@ -57,27 +58,36 @@ def exchange_flaw(form: Mapping[str, str]) -> Reason | None:
 
 
 def verified_login(
-    subject_token: str, providers: tuple[IdentityProvider, ...], *, audience: str, now: int
+    subject_token: str, providers: tuple[IdentityProvider, ...], *, organisation: str, audience: str, now: int
 ) -> Login | Reason:
-    """The officer a registered provider says has logged in.
+    """The officer a registered provider of the organisation the token is for says has logged in for it.
 
-    The caller passes the providers of the organisation the token is for, and must claim the once-only id.
+    The caller must claim the once-only id.
     """
     issuers: dict[str, tuple[VerifyingKey, ...]] = {}
     for provider in providers:
-        issuers[provider.issuer] = issuers.get(provider.issuer, ()) + client_keys(provider.keys)
+        if provider.organisation == organisation:
+            issuers[provider.issuer] = issuers.get(provider.issuer, ()) + _usable(provider.keys)
     expectation = Expectation(
         types=_EXPECTED_TYPES, now=now, lifetime=LOGIN_LIFETIME, issuers=issuers, audience=audience
     )
     word = verify(subject_token, expectation)
-    return word if isinstance(word, Reason) else _login(word, now=now)
+    return word if isinstance(word, Reason) else _login(word, organisation=organisation, now=now)
 
 
-def _login(word: Claims, *, now: int) -> Login | Reason:
+def _usable(jwks: tuple[Mapping[str, str], ...]) -> tuple[VerifyingKey, ...]:
+    """The keys among registered JWKs that are of a kind we take; any other verifies nothing."""
+    keys = (import_public(jwk) for jwk in jwks)
+    return tuple(key for key in keys if isinstance(key, VerifyingKey))
+
+
+def _login(word: Claims, *, organisation: str, now: int) -> Login | Reason:
     try:
         said = msgspec.convert(dict(word.members), _Said)
     except msgspec.ValidationError:
         return Reason.OFFICER_CLAIMS
+    if said.organisation != organisation:
+        return Reason.LOGIN_ORGANISATION
     texts = [said.sub, said.name, said.role, said.unit, *([] if said.acr is None else [said.acr])]
     flaw = text_flaw(*texts)
     if flaw is not None:
@@ -90,7 +100,7 @@ def _login(word: Claims, *, now: int) -> Login | Reason:
         authentication=Authentication(provider=provider, context_class=said.acr, at=said.auth_time),
         claim=Claim(
             kind=ClaimKind.SUBJECT_TOKEN,
-            digest=digest16("subject-token", provider, word.jti),
+            digest=digest16("subject-token", organisation, provider, word.jti),
             expires_at=word.expires_at + SKEW,
         ),
     )

@@ -25,8 +25,22 @@ _URI = re.compile(
 )
 _LONGEST_URI = 500
 _LARGEST_PORT = 65535
-_NOT_PUBLIC = tuple(map(ipaddress.ip_network, ("192.0.0.0/24", "192.88.99.0/24", "64:ff9b::/96", "64:ff9b:1::/48")))
-"""What some versions of Python call global and is not, or leads elsewhere: protocol assignments, 6to4 relays, NAT64."""
+_NOT_PUBLIC = tuple(
+    map(
+        ipaddress.ip_network,
+        (
+            "192.0.0.0/24",  # protocol assignments
+            "192.88.99.0/24",  # 6to4 relays
+            "64:ff9b::/96",  # NAT64
+            "64:ff9b:1::/48",
+            "::/96",  # an IPv4 address written as IPv6
+            "::ffff:0:0:0/96",  # IPv4 translated (RFC 2765)
+            "fec0::/10",  # site-local of before
+            "5f00::/16",  # segment routing (RFC 9602)
+        ),
+    )
+)
+"""What some versions of Python call global and is not, or leads elsewhere."""
 Resolve = Callable[[str, int], Awaitable[tuple[str, ...]]]
 
 

@@ -48,7 +48,8 @@ class IssuerKeys:
 
     So a rotation, and a removal, holds in every worker from its next request on. `generation` grows with every change:
     what was verified under another one must be verified again. A file that cannot be used while the server runs leaves
-    the ring that was read last, and `on_fault` is told once. `now` is the moment a ring that is made now begins.
+    the ring that was read last, and `on_fault` is told once for each such file; it is tried again at every use, as
+    what failed may have been the process (no descriptor left) and not the file. `now` is when a ring made now begins.
 
     Raises:
         IssuerKeyError: the file cannot be used to begin with.
@@ -60,28 +61,40 @@ class IssuerKeys:
         self._path = path
         self._on_fault = on_fault
         open_ring(path, now=now)
-        self._identity = _identity(path)
+        self._identity = self._told = _identity(path)
         self._ring = load_ring(path)
+        self._believed: tuple[IssuerRing, int, tuple[VerifyingKey, ...]] = (self._ring, -1, ())
 
     def ring(self) -> IssuerRing:
         """The keys as they are."""
         identity = _identity(self._path)
         if identity != self._identity:
-            self._identity = identity
-            self._read_again()
+            self._read_again(identity)
         return self._ring
+
+    def verifying(self, *, now: int) -> tuple[VerifyingKey, ...]:
+        """The keys whose tokens are believed: of one ring and one second the very same tuple, picked out once."""
+        ring = self.ring()
+        of, at, keys = self._believed
+        if of is not ring or at != now:
+            keys = ring.verifying(now=now)
+            self._believed = (ring, now, keys)
+        return keys
 
     def published(self, *beside: Mapping[str, str], now: int) -> bytes:
         """The JWK set to serve: every standing key of the issuer, and the public keys beside them."""
         standing = (key.public for key in self.ring().standing(now=now).keys)
         return msgspec.json.encode({"keys": [*key_set(*standing)["keys"], *beside]})
 
-    def _read_again(self) -> None:
+    def _read_again(self, identity: tuple[int, ...] | None) -> None:
         try:
             self._ring = load_ring(self._path)
         except IssuerKeyError as fault:
-            self._on_fault(fault)
+            if identity != self._told:
+                self._told = identity
+                self._on_fault(fault)
             return
+        self._identity = self._told = identity
         self.generation += 1
 
 
@@ -220,6 +233,9 @@ def _read_private(path: Path) -> bytes:
             message = f"{path.name} must be its owner's only, who runs sauma (chmod 600)"
             raise IssuerKeyError(message)
         return os.read(descriptor, _MAX_FILE)
+    except OSError:
+        message = f"{path.name} cannot be read"
+        raise IssuerKeyError(message) from None
     finally:
         os.close(descriptor)
 

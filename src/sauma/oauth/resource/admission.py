@@ -77,6 +77,7 @@ class Admission:
         self._systems = systems
         self._beside = {one.issuer: one for one in house.beside}
         self._memory = Memory()
+        self._last: tuple[tuple[VerifyingKey, ...], Trust] | None = None
 
     async def admit(self, request: ProtectedRequest, *, now: int) -> VerifiedToken | Challenge:
         """Who calls, or the challenge; what the register still says of a caller of ours is said at the append.
@@ -86,8 +87,7 @@ class Admission:
         """
         keyed = self._own_keys(now)
         self._memory.follow(keyed.generation)
-        own = {} if self._house.issuer is None else {self._house.issuer: keyed.keys}
-        verdict = authenticate(request, self._trust(own), now=now, memory=self._memory)
+        verdict = authenticate(request, self._own_trust(keyed.keys), now=now, memory=self._memory)
         if isinstance(verdict, Challenge) and verdict.reason is Reason.ISSUER_UNKNOWN and self._beside:
             return await self._foreign(request, verdict, now=now)
         return verdict
@@ -95,6 +95,13 @@ class Admission:
     def fresh_nonce(self, *, now: int) -> str:
         """The nonce a good answer carries to a caller that needs one."""
         return self._house.nonces.make(self._house.resource, now=now)
+
+    def _own_trust(self, keys: tuple[VerifyingKey, ...]) -> Trust:
+        """Trust in our own issuer; the last one made, while its keys are these."""
+        if self._last is None or self._last[0] is not keys:
+            own = {} if self._house.issuer is None else {self._house.issuer: keys}
+            self._last = keys, self._trust(own)
+        return self._last[1]
 
     def _trust(self, keys: Mapping[str, tuple[VerifyingKey, ...]]) -> Trust:
         house = self._house
@@ -145,7 +152,8 @@ def stands_under(token: VerifiedToken, known: KnownClient | None) -> VerifiedTok
     if mandate is None:
         return Reason.MANDATE_NONE
     access = token.access
-    if (mandate.details_required or mandate.purposes is not None) and not (access.purpose and access.case_reference):
+    demanded = mandate.demands_details(token.scopes)
+    if demanded and not (access.purpose and access.case_reference):
         return Reason.DETAILS_REQUIRED
     if mandate.purposes is not None and access.purpose not in mandate.purposes:
         return Reason.DETAILS_PURPOSE_UNGRANTED

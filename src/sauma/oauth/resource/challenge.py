@@ -43,9 +43,11 @@ def challenge(
 
     `told` are further members of the challenge (`scope`, `acr_values`, `max_age`), `nonce` goes out as DPoP-Nonce.
     """
+    place = metadata_url.partition("/.well-known/")[0]
     parameters = {
         "error": error,
         "error_description": None if error is None else ERROR_TEXTS[error],
+        "error_uri": None if error is None else f"{place}/v1/problems/{error}",
         **told,
         "algs": " ".join(ALGORITHMS),
         "resource_metadata": metadata_url,

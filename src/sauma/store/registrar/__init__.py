@@ -22,6 +22,8 @@ from sauma.store.session import connected
 from sauma.store.statements import load
 
 _SQL = load("registrar")
+_LIMITS = {"idle_in_transaction_session_timeout": "10s", "lock_timeout": "20s"}
+"""A command that hangs keeps no other registrar from a suspension; the functions set the same for their transaction."""
 
 
 class Step(Confidential, frozen=True, kw_only=True):
@@ -89,6 +91,6 @@ async def registrar_at(dsn: str, *, new_id: Callable[[], uuid.UUID]) -> AsyncIte
     Raises:
         StartRefused: no connection.
     """
-    async with connected(dsn, key=REGISTRAR) as connection:
+    async with connected(dsn, key=REGISTRAR, limits=_LIMITS) as connection:
         operator = str(await connection.fetchval(_SQL["operator"]))
         yield Registrar(connection, operator=operator, writer=Writer(new_id()))

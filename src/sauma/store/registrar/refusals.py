@@ -20,13 +20,23 @@ _RULES = {
     "SA013": ("older than 30 days", "withdraw it and propose it anew"),
     "SA014": ("this machine's clock and the database's are more than a minute apart", "let NTP set both"),
     "SA015": ("not one that can have it", "docs/registration.md says who may have what"),
-    "23505": ("there is one already, or there was: ids and keys are used once, and an audit grant stands", _SEE),
+    "SA016": ("a key of it is, or was, a system's or a provider's already", "make a new key: each signs for one alone"),
+    "23505": ("there is one already", _SEE),
     "23503": ("there is none", _SEE),
+    "55P03": ("another registrar's act holds it still", "try again in a moment"),
     "23514": ("not a value it can have", "docs/registration.md says which"),
     "SA002": ("act and entry disagree", "use the version of Sauma that migrated this database"),
     "SA004": ("act and entry disagree", "use the version of Sauma that migrated this database"),
 }
 """What a refusal of the database means, and the remedy; its own text is not repeated."""
+
+_TWICE = {
+    "client": ("client", "that id is a system's, or was: ids are used once", "choose another id"),
+    "client_key": ("keys", "the system has a key of that kid, or had: keys are used once", "make a new key"),
+    "identity_provider": ("keys", "the provider has a key of that kid, or had: keys are used once", "make a new key"),
+    "auditor_grant": ("grant", "one stands for this system and dossier", "sauma clients end-audit it first"),
+}
+"""Where something stands already, by the table it stands in."""
 
 
 @contextlib.contextmanager
@@ -53,8 +63,11 @@ def refusing() -> Iterator[None]:
 
 def _refused(fault: asyncpg.PostgresError) -> StartRefused:
     what, fix = _RULES.get(fault.sqlstate or "", ("", ""))
+    where = fault.hint or "register"
+    if isinstance(fault, asyncpg.UniqueViolationError):
+        where, what, fix = _TWICE.get(fault.table_name or "", (where, what, fix))
     if what:
-        return StartRefused(f"{fault.hint or 'register'}: {what}; fix: {fix}", exit_code=EX_FAILED)
+        return StartRefused(f"{where}: {what}; fix: {fix}", exit_code=EX_FAILED)
     if isinstance(fault, FAILED):
         line = f"PostgreSQL: it could not write now ({fault.sqlstate}); fix: try again"
         return StartRefused(line, exit_code=EX_UNAVAILABLE)

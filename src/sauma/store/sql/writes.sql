@@ -28,3 +28,5 @@ select api.split_identifier($1, $2, $3, $4, $5, $6, $7, $8, $9)
 select status, revision from api.put_publication_state($1, $2, $3, $4)
 -- name: open_audit_session
 select api.open_audit_session($1, $2, $3, $4, $5, $6)
+-- name: disclosure_parties
+select receiver, discloser, purpose, case_tag from api.disclosure_parties($1, $2, $3)

@@ -104,7 +104,7 @@ def _examples(refused: set[tuple[str, ...]], sources: Sources) -> JsonObject:
     problems = {code: said for code, said in problem_examples(sources.problems).items() if code in answered}
     families = {
         "problem": problems,
-        "credentials": credential_examples(_unauthenticating(sources)),
+        "credentials": credential_examples(_unauthenticating(sources), sources.problems.oauth),
         "token": token_examples(sources.token_errors),
     }
     return {f"{family}.{name}": said for family, named in families.items() for name, said in named.items()}

@@ -117,8 +117,8 @@ ANSWER_HEADERS: MappingProxyType[str, JsonObject] = MappingProxyType(
         },
         "WWW-Authenticate": {
             "required": True,
-            "description": "The DPoP challenge (RFC 9449 section 7.1): `error`, `error_description`, `algs` and "
-            "`resource_metadata`; `error` is absent where no credentials were shown.",
+            "description": "The DPoP challenge (RFC 9449 section 7.1): `error`, `error_description`, `error_uri`, "
+            "`algs` and `resource_metadata`; `error` is absent where no credentials were shown.",
             "schema": _TEXT,
         },
     }

@@ -10,7 +10,7 @@ from typing import Any
 
 from litestar.handlers import HTTPRouteHandler
 
-from sauma.core.problems import STATUS, ProblemTexts
+from sauma.core.problems import STATUS, ProblemText, ProblemTexts
 from sauma.web.openapi.about import ISSUER
 from sauma.web.openapi.headers import parameter_names
 
@@ -80,7 +80,7 @@ def problem_examples(texts: ProblemTexts) -> JsonObject:
     return {code: {"summary": texts.codes[code].title.en, "value": _problem(texts, code)} for code in STATUS}
 
 
-def credential_examples(texts: Mapping[str, str]) -> JsonObject:
+def credential_examples(texts: Mapping[str, str], titles: Mapping[str, ProblemText]) -> JsonObject:
     """The 401 answers, by the error of RFC 6750 or 9449; without credentials none is named."""
     bare: JsonObject = {
         "type": "about:blank",
@@ -90,7 +90,12 @@ def credential_examples(texts: Mapping[str, str]) -> JsonObject:
         "instance": _INSTANCE,
     }
     told = {
-        error: {"summary": text, "value": bare | {"detail": text, "error": error, "error_description": text}}
+        error: {
+            "summary": text,
+            "value": bare
+            | {"type": _page(error), "title": titles[error].title.en, "detail": text}
+            | _oauth(error, text),
+        }
         for error, text in texts.items()
     }
     return {"no-credentials": {"summary": "The request shows no credentials.", "value": bare}} | told
@@ -98,15 +103,21 @@ def credential_examples(texts: Mapping[str, str]) -> JsonObject:
 
 def token_examples(texts: Mapping[str, str]) -> JsonObject:
     """The errors of the token endpoint (RFC 6749 section 5.2), by error."""
-    return {
-        error: {"summary": text, "value": {"error": error, "error_description": text}} for error, text in texts.items()
-    }
+    return {error: {"summary": text, "value": _oauth(error, text)} for error, text in texts.items()}
+
+
+def _oauth(error: str, text: str) -> JsonObject:
+    return {"error": error, "error_description": text, "error_uri": _page(error)}
+
+
+def _page(code: str) -> str:
+    return f"{ISSUER}/v1/problems/{code}"
 
 
 def _problem(texts: ProblemTexts, code: str) -> JsonObject:
     text = texts.codes[code]
     shown: JsonObject = {
-        "type": f"{ISSUER}/v1/problems/{code}",
+        "type": _page(code),
         "title": text.title.en,
         "status": STATUS[code],
         "detail": text.detail.en,

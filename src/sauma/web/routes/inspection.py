@@ -15,13 +15,12 @@ from sauma.exchange.append import refuse
 from sauma.exchange.inspect import (
     AuditSession,
     DisclosureSearch,
-    Erasure,
-    attest_erasure,
     find_disclosure,
     list_disclosures,
     open_audit_session,
     read_entry,
 )
+from sauma.exchange.matters import Erasure, attest_erasure
 from sauma.web.bodies import AuditSessionBody, ErasureBody, Moment
 from sauma.web.context import (
     AnyRequest,

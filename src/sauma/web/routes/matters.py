@@ -27,8 +27,8 @@ from sauma.web.context import (
 from sauma.web.gate import StrictBody, post, put
 
 MATTER = {"scope": "matter:write", "action": Action.MATTER}
-TELLING = {"scope": "consent:write", "action": Action.INFORM}
-IDENTIFIERS = {"scope": "record:write", "action": Action.DEPOSIT}
+TELLING = {"scope": "consent:write", "action": Action.INFORM, "caseless": True}
+IDENTIFIERS = {"scope": "record:write", "action": Action.DEPOSIT, "caseless": True}
 
 
 @put("/v1/matters/{case_reference:str}", opt=MATTER, dto=StrictBody, return_dto=None)

@@ -7,7 +7,7 @@ from litestar.params import FromPath
 from sauma.core.canonical import JsonValue, structured_digest
 from sauma.core.decision import PULLS_BUILT, SERVER_SET
 from sauma.core.errors import BadRequest, Unavailable
-from sauma.core.problems import STATUS, accepted_language, in_language
+from sauma.core.problems import accepted_language, in_language
 from sauma.core.purposes import ALREADY_HELD, Catalogue, Mode, Purpose
 from sauma.web.context import AnyRequest, Edge, edge_of, json_response
 from sauma.web.gate import get
@@ -93,23 +93,24 @@ async def show_purpose(request: AnyRequest, purpose_id: FromPath[str]) -> Respon
 
 @get("/v1/problems/{code:str}", opt=OPEN)
 async def show_problem(request: AnyRequest, code: FromPath[str]) -> Response[bytes]:
-    """What a problem code means, how it comes about, what to do about it and who does it.
+    """What a problem code, or an OAuth error, means, how it comes about, what to do about it and who does it.
 
-    A problem's `type` is the address of this page: a program gets JSON, and a browser, which prefers `text/html`,
-    gets the same as a page.
+    A problem's `type`, and the `error_uri` of an OAuth error, is the address of this page: a program gets JSON, and a
+    browser, which prefers `text/html`, gets the same as a page.
     """
     texts = edge_of(request).problem_texts
-    text = texts.codes.get(code)
-    if text is None:
+    found = texts.page_of(code)
+    if found is None:
         raise BadRequest("not-found")
+    status, text = found
     language = accepted_language(request.headers.get("accept-language"))
     headers = PUBLIC_CACHE | {"Content-Language": language, "Vary": "Accept, Accept-Language"}
     if prefers_html(request.headers.get("accept")):
-        page = problem_page(texts, code, status=STATUS[code], language=language)
+        page = problem_page(texts, code, text, status=status, language=language)
         return Response(page, media_type=HTML, headers={**headers, **page_headers(READING)})
     members = {
         "code": code,
-        "status": STATUS[code],
+        "status": status,
         "title": text.title,
         "detail": text.detail,
         "cause": text.cause,

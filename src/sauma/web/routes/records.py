@@ -1,6 +1,7 @@
 """A controller's own records: deposit, replace, look at the state, annul; one set of routes a resource."""
 
 import uuid
+from collections.abc import Mapping
 
 import msgspec
 from litestar import Response
@@ -9,9 +10,10 @@ from litestar.params import FromPath, JSONBody
 
 from sauma.core.canonical import JsonValue, structured_digest
 from sauma.core.errors import BadRequest
-from sauma.core.parties import Action
+from sauma.core.parties import Action, Officer
 from sauma.core.people import Confidential, PersonIdentifier
 from sauma.core.resources import REGISTRY, Resource
+from sauma.exchange.append import refuse_access
 from sauma.exchange.deposit import Annulment, Deposit, annul, put_record, put_records, resource_named, state_of
 from sauma.exchange.publish import PublicationStatement, put_publication_state
 from sauma.exchange.times import rfc3339
@@ -42,7 +44,8 @@ from sauma.web.context import (
 from sauma.web.gate import DEPOSITS_LIMIT, StrictBody, get, post, put
 
 DEPOSIT = {"scope": "record:write", "action": Action.DEPOSIT}
-LOOK = {"scope": "record:write", "action": Action.INSPECT}
+CASELESS = DEPOSIT | {"caseless": True}
+LOOK = {"scope": "record:write", "action": Action.INSPECT, "caseless": True}
 
 
 def record_routes(resource: Resource) -> tuple[HTTPRouteHandler, ...]:
@@ -56,6 +59,7 @@ def record_routes(resource: Resource) -> tuple[HTTPRouteHandler, ...]:
         officer = await officer_of(request, data.officer, data.case_reference)
         await stay_in_case(request, {"/caseReference": data.case_reference}, officer=officer)
         target = _Target(resource=resource, record=record, expected=expected_revision(request))
+        await _add_only(request, {"/headers/If-Match": target.expected}, officer=officer)
         deposit = _deposit(request, target, data)
         return done_response(request, await put_record(edge_of(request).world, call, deposit, officer))
 
@@ -76,7 +80,7 @@ def record_routes(resource: Resource) -> tuple[HTTPRouteHandler, ...]:
 
     @post(
         f"{path}/annulment",
-        opt=DEPOSIT,
+        opt=CASELESS,
         dto=StrictBody,
         return_dto=None,
         status_code=200,
@@ -115,13 +119,15 @@ async def deposit_records(request: AnyRequest, data: JSONBody[DepositsBody]) -> 
     named = {f"/records/{index}/caseReference": record.case_reference for index, record in enumerate(data.records)}
     officer = await officer_of(request, data.officer, *named.values())
     await stay_in_case(request, named, officer=officer)
+    replaced = {f"/records/{index}/expectedRevision": row.expected_revision for index, row in enumerate(data.records)}
+    await _add_only(request, replaced, officer=officer)
     deposits = tuple(
         _deposit(request, _target(body, f"/records/{index}"), body) for index, body in enumerate(data.records)
     )
     return done_response(request, await put_records(edge_of(request).world, call, deposits, officer))
 
 
-@put("/v1/publication-states/{resource:str}", opt=DEPOSIT, dto=StrictBody, return_dto=None)
+@put("/v1/publication-states/{resource:str}", opt=CASELESS, dto=StrictBody, return_dto=None)
 async def publish_state(
     request: AnyRequest, resource: FromPath[str], data: JSONBody[PublicationStateBody]
 ) -> Response[bytes]:
@@ -135,6 +141,20 @@ async def publish_state(
         officer=await optional_officer(request, None),
     )
     return done_response(request, await put_publication_state(edge_of(request).world, call, said))
+
+
+async def _add_only(request: AnyRequest, replaced: Mapping[str, int | None], *, officer: Officer | None) -> None:
+    """The revisions to be replaced, by the pointers to them: none, where the token names a case.
+
+    The case of a record that stands is sealed with it and cannot be compared.
+
+    Raises:
+        Refused: it would replace one (recorded).
+    """
+    caller = caller_of(request)
+    stray = tuple(pointer for pointer, revision in replaced.items() if revision is not None)
+    if stray and caller.access.case_reference is not None:
+        await refuse_access(edge_of(request).world, caller, stray, officer=officer, body=await request.body())
 
 
 class _Target(Confidential, frozen=True, kw_only=True):

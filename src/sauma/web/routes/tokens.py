@@ -55,8 +55,8 @@ class TokenForm(Confidential, frozen=True, kw_only=True, omit_defaults=True):
         msgspec.Meta(
             description="With token-exchange only (RFC 8693): a JWT by which the organisation's registered identity "
             "provider says that an officer has logged in: `iss`, `aud` the issuer identifier, `sub`, `name`, `role`, "
-            "`unit`, `auth_time`, `acr` if known, `iat`, `exp` (honoured for 300 seconds at most), and a `jti` that is "
-            "never used again."
+            "`unit`, `organisation` the Y-tunnus the officer works for, which is the token's, `auth_time`, `acr` if "
+            "known, `iat`, `exp` (honoured for 300 seconds at most), and a `jti` that is never used again."
         ),
     ] = msgspec.UNSET
     subject_token_type: Literal["urn:ietf:params:oauth:token-type:jwt"] | msgspec.UnsetType = msgspec.UNSET
@@ -92,8 +92,10 @@ async def issue_token(request: AnyRequest) -> Response[bytes]:
 async def introspect_token(request: AnyRequest) -> Response[bytes]:
     """What a token holds and whether it stands at this moment.
 
-    RFC 7662, for a registered system with a signed assertion. A token of an organisation it does not act for, an ended
-    one and any other text are answered alike: `active` false. Each look is a ledger entry.
+    RFC 7662, for a registered system with a signed assertion. Of its own token it is told everything; of one that
+    another system got for the same organisation, the organisation's own systems are told only `active`, `token_type`,
+    `client_id`, `scope`, `sub`, `exp` and `cnf`, never the officer or the case. Every other token, an ended one and any
+    other text are answered alike: `active` false. Each look is a ledger entry.
     """
     return _answer(request, await edge_of(request).tokens.introspect(await _asked(request)))
 
@@ -102,8 +104,9 @@ async def introspect_token(request: AnyRequest) -> Response[bytes]:
 async def revoke_token(request: AnyRequest) -> Response[bytes]:
     """End a token before its time.
 
-    RFC 7009, for a registered system with a signed assertion; it holds at the token's very next call. A token of an
-    organisation it does not act for stays as it is, and the answer is the same.
+    RFC 7009, for a registered system with a signed assertion; it holds at the token's very next call. Only the system a
+    token was issued to can revoke it; another's stays as it is, and the answer is the same. To end what another system
+    holds, have the registrar suspend that system or end its delegation.
     """
     return _answer(request, await edge_of(request).tokens.revoke(await _asked(request)))
 
@@ -124,8 +127,10 @@ async def _asked(request: AnyRequest) -> TokenRequest:
 
 def _answer(request: AnyRequest, decision: TokenDecision) -> Response[bytes]:
     request.scope["state"]["reason"] = decision.reason
+    error = decision.body.get("error")
+    page = {} if error is None else {"error_uri": f"{edge_of(request).public_url}/v1/problems/{error}"}
     return Response(
-        msgspec.json.encode(decision.body),
+        msgspec.json.encode({**decision.body, **page}),
         status_code=decision.status,
         media_type="application/json",
         headers={name: value for name, value in decision.headers if name.lower() != "content-type"},
