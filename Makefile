@@ -19,11 +19,12 @@ tools:
 	done
 
 lint: tools
-	$(BIN)/ruff check src tests
-	$(BIN)/ruff format --check src tests
+	$(BIN)/ruff check src tests verify
+	$(BIN)/ruff format --check src tests verify
 
 types: tools
 	env -u PYTHONPATH $(BIN)/mypy
+	cd verify && env -u PYTHONPATH $(abspath $(BIN))/mypy
 
 imports: tools
 	PYTHONPATH=src $(BIN)/lint-imports

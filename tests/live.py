@@ -118,6 +118,7 @@ class Live:
             "PATH": os.environ["PATH"],
             "PYTHONPATH": str(Path(__file__).parents[1] / "src"),
             "SAUMA_DATABASE_URL": self.database.dsn("sauma_server"),
+            "SAUMA_SEQUENCER_DATABASE_URL": self.database.dsn("sauma_sequencer"),
             "SAUMA_HOME": str(self.home / "sauma"),
             "SAUMA_PORT": str(port),
             "SAUMA_PUBLIC_URL": self.url,

@@ -46,6 +46,11 @@ BAD = {
         "SAUMA_REGISTRAR_DATABASE_URL",
         "your own login",
     ),
+    "a sequencer's address of another kind": (
+        {"SAUMA_SEQUENCER_DATABASE_URL": "mysql://marker@h/d"},
+        "SAUMA_SEQUENCER_DATABASE_URL",
+        "sauma_sequencer",
+    ),
     "a file of trusted issuers that is not there": (
         {"SAUMA_TRUSTED_ISSUERS": "/marker"},
         "SAUMA_TRUSTED_ISSUERS",

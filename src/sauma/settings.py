@@ -41,6 +41,7 @@ FIXES = {
     "SAUMA_DATABASE_URL": "not a PostgreSQL address; fix: postgresql://sauma_server:…@host/sauma",
     "SAUMA_MIGRATE_DATABASE_URL": "not a PostgreSQL address; fix: postgresql://sauma_migrator:…@host/sauma",
     "SAUMA_REGISTRAR_DATABASE_URL": "not a PostgreSQL address; fix: postgresql://<your own login>@host/sauma",
+    "SAUMA_SEQUENCER_DATABASE_URL": "not a PostgreSQL address; fix: postgresql://sauma_sequencer:…@host/sauma",
     "SAUMA_PG_BIN": "not a directory; fix: name PostgreSQL's bin directory, the one with initdb in it",
     "SAUMA_HOME": "not a directory; fix: name a directory that Sauma may make and own",
     "SAUMA_PUBLIC_URL": "not an origin; fix: https://host or https://host:port, no more (http on loopback only)",
@@ -72,6 +73,9 @@ TO_MIGRATE = ("SAUMA_MIGRATE_DATABASE_URL",)
 TO_REGISTER = ("SAUMA_REGISTRAR_DATABASE_URL", "SAUMA_KEYRING")
 """The same for registering systems: each act is a ledger entry, and its payload is sealed under the key ring."""
 
+TO_SEQUENCE = ("SAUMA_SEQUENCER_DATABASE_URL",)
+"""The same for the sequencer alone: it is given neither the key ring nor another's password."""
+
 _CHECKOUT = Path(__file__).parents[2]
 _VERIFIED = {"verify-ca", "verify-full"}
 
@@ -84,6 +88,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     database_url: str | None
     migrate_database_url: str | None
     registrar_database_url: str | None
+    sequencer_database_url: str | None
     pg_bin: Path | None
     public_url: str
     host: str
@@ -135,6 +140,7 @@ def from_environment(
         database_url=_value(mapping, "SAUMA_DATABASE_URL", _database, None),
         migrate_database_url=_value(mapping, "SAUMA_MIGRATE_DATABASE_URL", _database, None),
         registrar_database_url=_value(mapping, "SAUMA_REGISTRAR_DATABASE_URL", _database, None),
+        sequencer_database_url=_value(mapping, "SAUMA_SEQUENCER_DATABASE_URL", _database, None),
         pg_bin=_value(mapping, "SAUMA_PG_BIN", _directory, None),
         public_url=_value(mapping, "SAUMA_PUBLIC_URL", _origin, "http://127.0.0.1:8000"),
         host=_value(mapping, "SAUMA_HOST", _address, "127.0.0.1"),
@@ -185,7 +191,7 @@ def _refuse_unfit_for_production(mapping: Mapping[str, str], needed: tuple[str, 
     if "SAUMA_PG_BIN" in mapping:
         line = "SAUMA_PG_BIN: the embedded PostgreSQL is refused in production; fix: unset it"
         raise StartRefused(line, exit_code=EX_CONFIG)
-    for key in ("SAUMA_DATABASE_URL", "SAUMA_MIGRATE_DATABASE_URL", "SAUMA_REGISTRAR_DATABASE_URL"):
+    for key in (key for key in FIXES if key.endswith("DATABASE_URL")):
         if key in mapping and not _private(mapping[key]):
             line = f"{key}: plaintext to another machine; fix: add sslmode=verify-full and sslrootcert to the address"
             raise StartRefused(line, exit_code=EX_CONFIG)

@@ -254,7 +254,7 @@ async def test_registrars_run_the_functions_of_their_schema_and_nobody_else_does
     assert all(row["definer"] for row in rows)
     held = await scene.sql(
         "select r.rolname || ' ' || n.nspname as held from pg_proc p join pg_namespace n on n.oid = p.pronamespace"
-        " cross join pg_roles r where n.nspname in ('registrar', 'registry', 'exchange', 'keys', 'ledger', 'api')"
+        " cross join pg_roles r where n.nspname in ('registrar', 'registry', 'exchange', 'keys', 'ledger', 'api', 'sequencer')"
         " and r.rolname like 'sauma_%' and r.rolname <> 'sauma_owner' and has_function_privilege(r.oid, p.oid, 'execute')"
         " group by 1 order by 1"
     )
@@ -262,6 +262,7 @@ async def test_registrars_run_the_functions_of_their_schema_and_nobody_else_does
         "sauma_registrar registrar",
         "sauma_registrar_1 registrar",
         "sauma_registrar_2 registrar",
+        "sauma_sequencer sequencer",
         "sauma_server api",
     ]
 

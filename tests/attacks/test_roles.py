@@ -173,15 +173,16 @@ async def test_no_role_reads_a_partition_or_any_relation_of_ours(scene: Scene) -
     assert columns == []
 
 
-async def test_the_server_executes_the_functions_of_the_api_and_no_other(scene: Scene) -> None:
+async def test_server_and_sequencer_execute_the_functions_of_their_schemas_and_no_other(scene: Scene) -> None:
     rows = await scene.sql(
         "select p.oid::regprocedure::text as name, n.nspname as schema, has_function_privilege('sauma_server', p.oid, 'execute') as may,"
-        "       has_function_privilege('sauma_auditor', p.oid, 'execute') or has_function_privilege('sauma_sequencer', p.oid, 'execute') as others"
-        "  from pg_proc p join pg_namespace n on n.oid = p.pronamespace where n.nspname in ('registry', 'exchange', 'keys', 'ledger', 'api', 'registrar')"
+        "       has_function_privilege('sauma_auditor', p.oid, 'execute') as auditor, has_function_privilege('sauma_sequencer', p.oid, 'execute') as sequencer"
+        "  from pg_proc p join pg_namespace n on n.oid = p.pronamespace where n.nspname in ('registry', 'exchange', 'keys', 'ledger', 'api', 'registrar', 'sequencer')"
     )
     assert len(rows) > 20
     assert [row["name"] for row in rows if row["may"] != (row["schema"] == "api")] == []
-    assert [row["name"] for row in rows if row["others"]] == []
+    assert [row["name"] for row in rows if row["sequencer"] != (row["schema"] == "sequencer")] == []
+    assert [row["name"] for row in rows if row["auditor"]] == []
 
 
 async def test_nobody_but_the_owner_may_create_anywhere(scene: Scene) -> None:

@@ -59,7 +59,7 @@ def test_right_ground_is_ok_in_every_check_and_stays_as_it_is(ground: Ground, mo
     before = snapshot(database, ground.home)
     said, found = examined(ground, monkeypatch)
     assert (said.code, json.loads(said.out)["ok"], states(found)) == (0, True, {}), said.err
-    assert len(found) >= 27
+    assert len(found) >= 28
     assert snapshot(database, ground.home) == before
 
 
@@ -129,6 +129,15 @@ def many(ground: Ground) -> None:
     ground.environment |= {"SAUMA_WORKERS": "64", "SAUMA_POOL_SIZE": "64"}
 
 
+def log_file(name: str, mode: int) -> Callable[[Ground], object]:
+    def spoil(ground: Ground) -> None:
+        ground.database()
+        (ground.home / name).write_text("{}")
+        (ground.home / name).chmod(mode)
+
+    return spoil
+
+
 PLANTED: dict[str, tuple[Callable[[Ground], object], dict[str, str]]] = {
     "a home open to others": (home(0o755), {"home": "wrong"}),
     "a home of another account": (given_away, {"home": "wrong"}),
@@ -156,6 +165,11 @@ PLANTED: dict[str, tuple[Callable[[Ground], object], dict[str, str]]] = {
     "temporary objects allowed to everybody": (on_database("do $$ begin execute format('grant temporary on database %I to public', current_database()); end $$"), {"server role": "wrong", "key ring fits": "skip"}),
     "a function that looks types up where its caller says": (on_database("alter function api.counties() reset search_path"), {"server role": "wrong", "key ring fits": "skip"}),
     "the ledger's trigger disabled": (on_database("alter table ledger.entry disable trigger immutable_row"), {"triggers": "wrong"}),
+    "a tile's trigger dropped": (on_database("drop trigger immutable_row on ledger.tile"), {"triggers": "wrong"}),
+    "a published head's trigger not always on": (on_database("alter table ledger.checkpoint enable trigger immutable_table"), {"triggers": "wrong"}),
+    "a sequencer's function opened to the server": (on_database("grant execute on function sequencer.publish(bigint, bytea, text) to sauma_server"), {"server role": "wrong", "key ring fits": "skip"}),
+    "a log key open to others": (log_file("log-key.json", 0o644), {"private files": "wrong", "log key": "wrong"}),
+    "a log key that is none": (log_file("log-key.json", 0o600), {"log key": "wrong"}),
     "a mandate's trigger dropped": (on_database("drop trigger mandate_follows on registry.client_key"), {"triggers": "wrong"}),
     "a mandate's trigger not always on": (on_database("alter table registry.delegation enable trigger mandate_follows"), {"triggers": "wrong"}),
     "a function of somebody else's": (on_database("alter function api.counties() owner to sauma_migrator", "grant execute on function api.counties() to sauma_server"), {"owner": "wrong"}),

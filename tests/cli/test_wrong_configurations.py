@@ -50,6 +50,7 @@ from cli.spoiled import (
     without_a_purpose,
 )
 from sauma.settings import FIXES
+from sauma.vault.logkey import make_log_key
 from test_settings import BAD
 
 
@@ -65,7 +66,14 @@ class Row:
 
 
 SERVE, MIGRATE, CHECK, RUN, CLIENTS = "serve", "migrate", "migrate --check", "run", "clients list"
+SEQUENCE = "ledger check"
 FAR = "postgresql://sauma_server:" + MARKER + "@db.example/sauma"
+
+
+def log_key(ground: Ground) -> None:
+    make_log_key(ground.home / "log-key.json", origin="sauma.test/v1/ledger")
+
+
 ROWS = {
     # key ring
     "a key ring open to its group": Row(ring(lambda p: p.chmod(0o640)), SERVE, 78, "SAUMA_KEYRING", "chmod 600"),
@@ -162,6 +170,15 @@ ROWS = {
     "a registrar on a server's database without an address": Row(lambda g: g.database(), CLIENTS, 78, "SAUMA_REGISTRAR_DATABASE_URL", "your own login"),
     "a registrar in production without an address": Row(env(SAUMA_ENV="production"), CLIENTS, 78, "SAUMA_REGISTRAR_DATABASE_URL", "set it"),
     "a plaintext registrar in production": Row(lambda g: production(g, SAUMA_REGISTRAR_DATABASE_URL=FAR), CLIENTS, 78, "SAUMA_REGISTRAR_DATABASE_URL", "sslmode=verify-full"),
+    # the sequencer
+    "a sequencer's address that is none": Row(env(SAUMA_SEQUENCER_DATABASE_URL="http://" + MARKER), SEQUENCE, 78, "SAUMA_SEQUENCER_DATABASE_URL", "sauma_sequencer"),
+    "a sequencer's wrong password": Row(lambda g: (log_key(g), env(SAUMA_SEQUENCER_DATABASE_URL=other_password(g.database().dsn("sauma_sequencer")))(g)), SEQUENCE, 78, "SAUMA_SEQUENCER_DATABASE_URL", "correct it"),
+    "a sequencer on a server's database without an address": Row(lambda g: g.database(), SEQUENCE, 78, "SAUMA_SEQUENCER_DATABASE_URL", "login of sauma_sequencer"),
+    "a sequencer in production without an address": Row(env(SAUMA_ENV="production"), SEQUENCE, 78, "SAUMA_SEQUENCER_DATABASE_URL", "set it"),
+    "a plaintext sequencer in production": Row(lambda g: production(g, SAUMA_SEQUENCER_DATABASE_URL=FAR), SEQUENCE, 78, "SAUMA_SEQUENCER_DATABASE_URL", "sslmode=verify-full"),
+    "the server's login for the sequencer's": Row(lambda g: (log_key(g), env(SAUMA_SEQUENCER_DATABASE_URL=g.database().dsn("sauma_server"))(g)), SEQUENCE, 78, "SAUMA_SEQUENCER_DATABASE_URL", "login of sauma_sequencer"),
+    "a sequencer on a schema behind": Row(lambda g: (log_key(g), d := g.database(), g.sql(d, "delete from sauma_meta.migration where version > 5"), env(SAUMA_SEQUENCER_DATABASE_URL=d.dsn("sauma_sequencer"))(g)), SEQUENCE, 4, "schema", "sauma migrate"),
+    "a log key that is none": Row(lambda g: (env(SAUMA_SEQUENCER_DATABASE_URL=g.database().dsn("sauma_sequencer"))(g), (g.home / "log-key.json").write_text(MARKER), (g.home / "log-key.json").chmod(0o600)), SEQUENCE, 78, "SAUMA_HOME", "its own backup"),
     # production
     "demo data in production": Row(production, RUN, 78, "SAUMA_ENV", "sauma serve"),
     "a migrator in production without an address": Row(env(SAUMA_ENV="production"), MIGRATE, 78, "SAUMA_MIGRATE_DATABASE_URL", "set it"),

@@ -15,12 +15,14 @@ import structlog
 import sauma
 from sauma.core.people import Hetu, SubjectRef
 from sauma.vault.keys import Secret
+from sauma.vault.logkey import LogKey
 from sauma.vault.signing import ReceiptSigner
 from sauma.web import logs
 from shape import leaks
 
 LAW = "the law as data, fields and problem texts: public"
 ROWS = "as stored: random ids, keyed indexes and tags, states, versions, digests, ciphertext, wrapped keys"
+TREE = "sizes, hashes, public keys and signatures, which are published; a leaf, which names nobody"
 REGISTER = "systems, organisations, scopes, public keys and settings; an officer in it is silent"
 DECISION = "which fields of which revisions, on which provision, for which reason; the question in it is silent"
 
@@ -33,6 +35,9 @@ OPEN: dict[str, str] = {
     "core.resources.Resource": LAW,
     "core.evidence.*": ROWS,
     "core.matters.*": ROWS,
+    "core.tree.*": TREE,
+    "exchange.tree.*": TREE,
+    "vault.logkey._StoredHead": TREE,
     "exchange.ports.*Row": ROWS,
     "exchange.ports.Plot": ROWS,
     "exchange.rows.*": ROWS,
@@ -101,6 +106,7 @@ NEVER_OPEN = (
 MADE: dict[str, Callable[[], object]] = {
     "core.people.Hetu": lambda: Hetu(leaks.HETU),
     "core.people.SubjectRef": lambda: SubjectRef(hetu=leaks.HETU),
+    "vault.logkey.LogKey": lambda: LogKey("example.com/log", leaks.BYTES * 2),
     "vault.signing.ReceiptSigner": lambda: ReceiptSigner(Secret(leaks.BYTES * 2)),
 }
 

@@ -19,7 +19,7 @@ def test_core_and_exchange_hold_no_type_ignore_and_the_rest_at_most_five() -> No
     assert len(prose.ignores(SOURCE)) <= 5, prose.ignores(SOURCE)
 
 
-@pytest.mark.parametrize("folder", ["src", "tests"])
+@pytest.mark.parametrize("folder", ["src", "tests", "verify"])
 def test_every_exemption_in_the_code_names_its_rule_and_its_reason(folder: str) -> None:
     assert prose.unreasoned(ROOT / folder) == []
 

@@ -15,7 +15,7 @@ FOLDER = ROOT / "src" / "sauma" / "store" / "sql"
 AGGREGATES = sorted(path.stem for path in FOLDER.glob("*.sql"))
 SQL_FILES = [*FOLDER.parent.rglob("*.sql"), *(ROOT / "migrations").glob("*.sql")]
 OF_THE_MIGRATOR = {"enrol"}  # fills the register until organisations register themselves
-LOGINS = {"enrol": "sauma_migrator", "registrar": "sauma_registrar_1"}
+LOGINS = {"enrol": "sauma_migrator", "registrar": "sauma_registrar_1", "sequencer": "sauma_sequencer"}
 """Whose statements they are, where not the server's."""
 NAME = re.compile(r"^-- name: ([a-z][a-z0-9_]*)$", re.MULTILINE)
 

@@ -55,6 +55,7 @@ def parser() -> argparse.ArgumentParser:
     keyring.add_argument("file", help="where; SAUMA_KEYRING then names it")
     _add_keys(command("keys", _keys, "the keys that sign tokens: list, prepare, rotate, remove"))
     add_clients(command("clients", _clients, "who may call, and for whom: add, approve, suspend, keys, delegate …"))
+    _add_ledger(command("ledger", _ledger, "the ledger's tree: sequence it, check the whole, print its public key"))
     command("clean", _clean, "stop PostgreSQL and remove everything Sauma made")
     contract = command("contract", _contract, "the generated API description: write it, or check that it is current")
     contract.add_argument("action", choices=("write", "check"))
@@ -81,6 +82,20 @@ def _add_keys(keys: argparse.ArgumentParser) -> None:
             made.add_argument("--now", action="store_true", help="do not wait until every reader can know the next key")
         if act == "remove":
             made.add_argument("kid", help="its kid, as list shows it")
+
+
+def _add_ledger(ledger: argparse.ArgumentParser) -> None:
+    """`sauma ledger …`: what the sequencer's role may do."""
+    acts = ledger.add_subparsers(metavar="act", dest="act", required=True)
+    about = {
+        "sequence": "give entries their places and sign the tree's heads, until told to stop",
+        "vkey": "print the log's public key, as policies and verifiers spell it",
+        "check": "read the whole ledger and hold the tree against it; 1 when anything differs",
+    }
+    made = {act: acts.add_parser(act, help=text, description=text) for act, text in about.items()}
+    made["sequence"].add_argument("--child", action="store_true", help=argparse.SUPPRESS)
+    made["vkey"].add_argument("--make", action="store_true", help="make the log key first, where there is none")
+    made["check"].add_argument("--json", action="store_true", help="answer as JSON")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -180,6 +195,14 @@ def _clients(chosen: argparse.Namespace) -> int:
     from sauma.cli import registering  # noqa: PLC0415  # see the module's first lines
 
     return registering.clients(chosen)
+
+
+def _ledger(chosen: argparse.Namespace) -> int:
+    from sauma.cli import ledger  # noqa: PLC0415  # see the module's first lines
+
+    if chosen.act == "sequence":
+        return ledger.sequence(child=chosen.child)
+    return ledger.vkey(make=chosen.make) if chosen.act == "vkey" else ledger.check(json=chosen.json)
 
 
 def _contract(chosen: argparse.Namespace) -> int:

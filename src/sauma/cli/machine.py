@@ -20,6 +20,7 @@ from sauma.oauth.keys.issuer import load_ring
 from sauma.settings import EX_CONFIG, Environment, Settings
 from sauma.store.examination import Finding, State
 from sauma.vault.keyring import load_keyring
+from sauma.vault.logkey import LogHead, load_log_key
 
 _OLDEST_PYTHON = (3, 11)
 _FILES_WANTED = 1024
@@ -41,6 +42,7 @@ def look_at_machine(settings: Settings) -> Iterator[Finding]:
     yield _open_files()
     yield tried("key ring", lambda: _key_ring(settings))
     yield tried("issuer keys", lambda: _issuer_keys(settings))
+    yield tried("log key", lambda: _log_key(settings))
     yield _public_url(settings)
     yield tried("address", lambda: _address(settings))
 
@@ -111,7 +113,8 @@ def _home(settings: Settings) -> Finding:
 
 def _private_files(settings: Settings) -> Finding:
     """Everything below home that holds a key or a password."""
-    named = (app.keyring_place(settings), app.issuer_keys_place(settings), settings.home / "passwords.json")
+    below = tuple(settings.home / name for name in ("passwords.json", "log-key.json", "log-head.json"))
+    named = (app.keyring_place(settings), app.issuer_keys_place(settings), *below)
     try:
         demo = tuple((settings.home / "demo-clients").glob("*.json"))
         present = [path for path in (*named, *demo) if path.is_file()]
@@ -154,6 +157,20 @@ def _issuer_keys(settings: Settings) -> str:
         return _MADE_AT_START
     states = Counter(key.state.value for key in load_ring(place).keys)
     return "sound, " + ", ".join(f"{count} {state}" for state, count in states.items())
+
+
+def _log_key(settings: Settings) -> str:
+    """Only the sequencer opens it; where that runs elsewhere, so does its home."""
+    place = settings.home / "log-key.json"
+    if place.exists():
+        kept = LogHead(settings.home / "log-head.json").read()
+        return f"sound, of {load_log_key(place).origin}; the last head kept has {kept[0] if kept else 0:,} leaves"
+    if settings.database_url is not None and settings.sequencer_database_url is None:
+        return "not here: the sequencer runs elsewhere"
+    if settings.environment is Environment.PRODUCTION:
+        line = "SAUMA_HOME: there is no log-key.json; fix: sauma ledger vkey --make, once, then back it up"
+        raise StartRefused(line, exit_code=EX_CONFIG)
+    return _MADE_AT_START
 
 
 def _public_url(settings: Settings) -> Finding:

@@ -11,6 +11,7 @@ from sauma.core.errors import StartRefused
 from sauma.settings import EX_CONFIG, TO_MIGRATE, Settings
 from sauma.store import bootstrap
 from sauma.store import migrate as migrations
+from sauma.store.session import SERVER
 
 
 def migrate(*, json: bool) -> int:
@@ -49,7 +50,16 @@ def refuse_when_behind(settings: Settings) -> None:
     Raises:
         StartRefused: exit 4 behind, exit 3 drift.
     """
-    left = asyncio.run(migrations.pending(settings.database_url or "", migrations=_files()))
+    _refuse_behind(settings.database_url or "", key=SERVER)
+
+
+def refuse_sequencer_behind(dsn: str, *, key: str) -> None:
+    """The same for the sequencer, whose `dsn` the setting `key` names."""
+    _refuse_behind(dsn, key=key)
+
+
+def _refuse_behind(dsn: str, *, key: str) -> None:
+    left = asyncio.run(migrations.pending(dsn, migrations=_files(), key=key))
     if left:
         line = f"schema: {len(left)} migrations are pending; fix: sauma migrate"
         raise StartRefused(line, exit_code=migrations.EX_BEHIND)

@@ -25,12 +25,12 @@ select r.rolsuper or r.rolbypassrls or r.rolcreaterole or r.rolcreatedb or r.rol
        (select count(*) from pg_proc p join pg_namespace n on n.oid = p.pronamespace
          where n.nspname = 'api' and not has_function_privilege(session_user, p.oid, 'execute')) as missing,
        (select count(*) from pg_proc p join pg_namespace n on n.oid = p.pronamespace
-         where n.nspname in ('registry', 'exchange', 'keys', 'ledger', 'registrar')
+         where n.nspname in ('registry', 'exchange', 'keys', 'ledger', 'registrar', 'sequencer')
            and has_function_privilege(session_user, p.oid, 'execute')) as inner_functions,
        (select count(*) from pg_namespace n where has_schema_privilege(session_user, n.oid, 'create')) as creates,
        has_database_privilege(session_user, current_database(), 'temporary, create') as makes_temporary,
        (select count(*) from pg_proc p join pg_namespace n on n.oid = p.pronamespace
-         where n.nspname in ('registry', 'exchange', 'keys', 'ledger', 'api', 'registrar') and p.prosecdef
+         where n.nspname in ('registry', 'exchange', 'keys', 'ledger', 'api', 'registrar', 'sequencer') and p.prosecdef
            and not coalesce('search_path=pg_catalog, pg_temp' = any (p.proconfig), false)) as wandering
   from pg_roles r
  where r.rolname = session_user
@@ -43,7 +43,7 @@ with ours as (
     select o.relowner as id from ours o
     union all
     select p.proowner from pg_proc p join pg_namespace n on n.oid = p.pronamespace
-     where n.nspname in ('registry', 'exchange', 'keys', 'ledger', 'api', 'registrar')
+     where n.nspname in ('registry', 'exchange', 'keys', 'ledger', 'api', 'registrar', 'sequencer')
 )
 select (select count(*)
           from ours o
@@ -52,6 +52,13 @@ select (select count(*)
            and (o.relname = 'entry' or exists (select from pg_inherits i where i.inhrelid = o.oid))
            and not exists (select from pg_trigger t
                             where t.tgrelid = o.oid and t.tgname = wanted.name and t.tgenabled = 'A'))
+         + (select count(*)
+              from unnest(array['tree_leaf', 'tile', 'edge', 'tree', 'checkpoint']) as kept (name)
+             cross join (values ('immutable_row'), ('immutable_table')) as wanted (name)
+             where not exists (
+                   select from pg_trigger t join ours o on o.oid = t.tgrelid
+                    where o.nspname = 'ledger' and o.relname = kept.name and t.tgname = wanted.name
+                      and t.tgenabled = 'A'))
          + (select count(*)
               from unnest(array['client', 'client_key', 'organisation', 'organisation_grant', 'delegation',
                                 'identity_provider']) as followed (name)
@@ -89,7 +96,7 @@ select (select g.rolcanlogin or g.rolsuper from pg_roles g where g.rolname = 'sa
            and (has_table_privilege('sauma_registrar', c.oid, 'select, insert, update, delete, truncate')
                 or has_any_column_privilege('sauma_registrar', c.oid, 'select, insert, update')))
          + (select count(*) from pg_proc p join pg_namespace n on n.oid = p.pronamespace
-             where n.nspname in ('registry', 'exchange', 'keys', 'ledger', 'api')
+             where n.nspname in ('registry', 'exchange', 'keys', 'ledger', 'api', 'sequencer')
                and has_function_privilege('sauma_registrar', p.oid, 'execute')) as beyond,
        (select count(*) from operator) as operators
 -- name: ring_keys

@@ -1,0 +1,1 @@
+"""The tree over the ledger in PostgreSQL: what the sequencer's role may do."""

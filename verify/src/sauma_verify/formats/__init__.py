@@ -1,0 +1,1 @@
+"""What is read, each by its own specification: notes, tiles, proofs, policies, receipts, revealed contents."""
