@@ -38,7 +38,6 @@ OPEN: dict[str, str] = {
     "core.tree.*": TREE,
     "exchange.tree.*": TREE,
     "vault.logkey._StoredHead": TREE,
-    "exchange.ports.*Row": ROWS,
     "exchange.ports.Plot": ROWS,
     "exchange.rows.*": ROWS,
     "vault.aead.*": ROWS,

@@ -75,6 +75,20 @@ class KnownClient(msgspec.Struct, frozen=True, kw_only=True):
     nonce_required: bool = False
     certificate_bound: bool = False
 
+    def with_keys(self, keys: tuple[Mapping[str, str], ...]) -> "KnownClient":
+        """The same system with the keys it publishes elsewhere."""
+        return KnownClient(
+            id=self.id,
+            organisation=self.organisation,
+            keys=keys,
+            state=self.state,
+            mandates=self.mandates,
+            providers=self.providers,
+            jwks_uri=self.jwks_uri,
+            nonce_required=self.nonce_required,
+            certificate_bound=self.certificate_bound,
+        )
+
     def mandate_for(self, organisation: str) -> Mandate | None:
         """What it may do for the organisation, if anything."""
         return next((m for m in self.mandates if m.organisation == organisation), None)
@@ -278,7 +292,7 @@ class TokenEndpoints:
         if isinstance(look, TokenDecision):
             return look
         if not look.own:
-            look = msgspec.structs.replace(look, token=None)
+            look = TokenLook(caller=look.caller, assertion=look.assertion, token=None)
         token, once = look.token, look.caller.claims
         ended = once
         if token is not None:
@@ -294,7 +308,7 @@ class TokenEndpoints:
         known = None if claimed is None else await self._register.find_client(claimed.id)
         if claimed is None or known is None or known.jwks_uri is None or known.state is not ClientState.ACTIVE:
             return known
-        return msgspec.structs.replace(known, keys=await self._keys.keys_of(known.jwks_uri, claimed.kid))
+        return known.with_keys(await self._keys.keys_of(known.jwks_uri, claimed.kid))
 
 
 class Register:

@@ -3,8 +3,6 @@
 import hashlib
 from typing import TypeVar
 
-import msgspec
-
 from sauma.core.evidence import Claim
 from sauma.core.parties import Caller, Client
 from sauma.core.people import Confidential
@@ -216,7 +214,7 @@ def _agreed(asked: _Asked, asker: Authenticated, scopes: tuple[str, ...]) -> _Ag
     if carrier is not None and carrier.stranger_to(mandate.organisation, mandate.supplier) is not None:
         raise Refused(Reason.CARRIER_MISMATCH, error="unauthorized_client")
     if login is not None:
-        detail = msgspec.structs.replace(detail, officer=login.officer)
+        detail = AccessDetail(organisation=detail.organisation, confines=detail.confines, officer=login.officer)
     code = "invalid_authorization_details" if login is None else "invalid_request"
     _or_refuse(code, read_details(detail.as_details()))  # what our own doors would refuse is not given
     return _Agreed(mandate=mandate, detail=detail, login=login)

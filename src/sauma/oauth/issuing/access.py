@@ -7,8 +7,6 @@ catalogue says its purpose may see. Adding something to a request never adds som
 import re
 from collections.abc import Mapping
 
-import msgspec
-
 from sauma.core.parties import CaseAccess, OrganisationKind
 from sauma.core.purposes import Catalogue, Purpose
 from sauma.exchange.tokens import KnownClient, Mandate
@@ -79,7 +77,9 @@ def granted_detail(
         fields = frozenset(name for name in fields if any(name in p.cells for p in open_to.values()))
         if not fields:
             return Reason.DETAILS_FIELDS
-    confines = msgspec.structs.replace(asked, fields=fields)
+    confines = CaseAccess(
+        purpose=asked.purpose, case_reference=asked.case_reference, fields=fields, actions=asked.actions
+    )
     return AccessDetail(organisation=mandate.organisation, confines=confines, officer=detail.officer)
 
 

@@ -9,8 +9,6 @@ token that is shown.
 import hashlib
 from collections.abc import Mapping
 
-import msgspec
-
 from sauma.core.parties import Caller, Client
 from sauma.exchange.tokens import IssuedToken, KnownClient, Mandate, TokenDecision, TokenLook, TokenRequest
 from sauma.oauth.claims import SKEW, TOKEN_LIFETIME, Expectation
@@ -80,7 +78,15 @@ def _seen(token: IssuedToken, client: KnownClient) -> IssuedToken:
     if token.client == client.id:
         return token
     members = {name: token.members[name] for name in _OF_ANOTHER if name in token.members}
-    return msgspec.structs.replace(token, members=members)
+    return IssuedToken(
+        client=token.client,
+        organisation=token.organisation,
+        version=token.version,
+        token_id=token.token_id,
+        digest=token.digest,
+        expires_at=token.expires_at,
+        members=members,
+    )
 
 
 def _issued(text: str, issuer: Issuer, *, now: int) -> IssuedToken | None:

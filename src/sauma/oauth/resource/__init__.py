@@ -155,11 +155,8 @@ _CREDENTIAL_ERRORS = {
 def _proven(token: VerifiedToken, proof: Claims) -> VerifiedToken:
     """The token as this call holds it: what was remembered of it, and the once-only ids the append must look at."""
     nonce = proof.members.get("nonce")
-    return msgspec.structs.replace(
-        token,
-        claims=(proof_claim(proof), token.revocation),
-        nonce=nonce if isinstance(nonce, str) else None,
-    )
+    claims = (proof_claim(proof), token.revocation)
+    return token.proven(claims, nonce=nonce if isinstance(nonce, str) else None)
 
 
 def _token(token: str, trust: Trust, *, now: int, memory: Memory | None) -> VerifiedToken | Reason:

@@ -159,10 +159,4 @@ def stands_under(token: VerifiedToken, known: KnownClient | None) -> VerifiedTok
         return Reason.DETAILS_PURPOSE_UNGRANTED
     if known.certificate_bound and token.certificate is None:
         return Reason.NOT_BOUND
-    return msgspec.structs.replace(
-        token,
-        scopes=token.scopes & mandate.scopes,
-        grant_version=mandate.version,
-        supplier=mandate.supplier,
-        nonce_required=known.nonce_required,
-    )
+    return token.under(mandate, nonce_required=known.nonce_required)

@@ -8,6 +8,7 @@ import msgspec
 from sauma.core.evidence import Claim, ClaimKind
 from sauma.core.parties import Authentication, Caller, CaseAccess, Client, Officer, Passage
 from sauma.core.people import Confidential
+from sauma.exchange.tokens import Mandate
 from sauma.oauth.claims import SKEW
 from sauma.oauth.details import DETAILS_TYPE, AccessDetail, read_details
 from sauma.oauth.jose import decode, digest16
@@ -43,6 +44,50 @@ class VerifiedToken(Confidential, frozen=True, kw_only=True):
     certificate: str | None = None
     nonce_required: bool = False
     nonce: str | None = None
+
+    def proven(self, claims: tuple[Claim, ...], *, nonce: str | None) -> "VerifiedToken":
+        """The token as one call holds it, with that call's proof."""
+        return VerifiedToken(
+            client_id=self.client_id,
+            grant_version=self.grant_version,
+            organisation=self.organisation,
+            scopes=self.scopes,
+            token_id=self.token_id,
+            key_thumbprint=self.key_thumbprint,
+            assertion_digest=self.assertion_digest,
+            officer=self.officer,
+            expires_at=self.expires_at,
+            revocation=self.revocation,
+            claims=claims,
+            supplier=self.supplier,
+            access=self.access,
+            authentication=self.authentication,
+            certificate=self.certificate,
+            nonce_required=self.nonce_required,
+            nonce=nonce,
+        )
+
+    def under(self, mandate: Mandate, *, nonce_required: bool) -> "VerifiedToken":
+        """Another issuer's token with no more than the register lets its system have here."""
+        return VerifiedToken(
+            client_id=self.client_id,
+            grant_version=mandate.version,
+            organisation=self.organisation,
+            scopes=self.scopes & mandate.scopes,
+            token_id=self.token_id,
+            key_thumbprint=self.key_thumbprint,
+            assertion_digest=self.assertion_digest,
+            officer=self.officer,
+            expires_at=self.expires_at,
+            revocation=self.revocation,
+            claims=self.claims,
+            supplier=mandate.supplier,
+            access=self.access,
+            authentication=self.authentication,
+            certificate=self.certificate,
+            nonce_required=nonce_required,
+            nonce=self.nonce,
+        )
 
     def as_caller(self, passage: Passage) -> Caller:
         """The caller of a request that came so."""
