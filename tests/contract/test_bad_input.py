@@ -269,8 +269,8 @@ BAD: dict[str, tuple[Callable[[], Sent], tuple[int, str], str | None]] = {
     ),
     "the same code twice in a change": (
         lambda: identifier(**{"from": {"hetu": NOBODY}, "to": {"hetu": NOBODY}}),
-        (404, "not-found"),
-        None,
+        INVALID,
+        "/to",
     ),
     # dates, money, words
     "a day that does not exist": (lambda: matter(openedAt="2026-02-30"), INVALID, "/openedAt"),
