@@ -4,8 +4,9 @@ removed never comes back; and the file they lie in.
 
 import errno
 import json
-import multiprocessing
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -169,10 +170,15 @@ def opened(path: Path) -> str:
 
 def test_several_starts_at_once_make_one_ring_its_owners_only(tmp_path: Path) -> None:
     path = tmp_path / "issuer-keys.json"
-    with multiprocessing.get_context("spawn").Pool(2) as processes, ThreadPoolExecutor(6) as threads:
-        found = processes.map_async(opened, [path] * 4)
+    code = "import sys, pathlib, sauma.oauth.keys.issuer as i; r = i.open_ring(pathlib.Path(sys.argv[1]), now=int(sys.argv[2])); print(r.active.public.kid)"
+    others = [
+        subprocess.Popen([sys.executable, "-c", code, str(path), str(NOW)], stdout=subprocess.PIPE, text=True)
+        for _ in range(4)
+    ]
+    with ThreadPoolExecutor(6) as threads:
         begun = list(threads.map(opened, [path] * 6))
-        assert len({*begun, *found.get(timeout=60)}) == 1
+    found = [process.communicate(timeout=60)[0].strip() for process in others]
+    assert len({*begun, *found}) == 1
     assert path.stat().st_mode & 0o777 == 0o600
     assert {one.name for one in tmp_path.iterdir()} == {"issuer-keys.json", "issuer-keys.lock"}
 

@@ -208,7 +208,8 @@ def crew(database: Database, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 def workers_of(crew: Watched) -> list[int]:
     assert crew.live._process is not None
     children = Path(f"/proc/{crew.live._process.pid}/task/{crew.live._process.pid}/children").read_text()
-    return [int(child) for child in children.split()]
+    own = (int(child) for child in children.split())
+    return [pid for pid in own if b"sequence" not in Path(f"/proc/{pid}/cmdline").read_bytes()]
 
 
 def each_answers(crew: Watched, asked: int) -> None:
