@@ -28,15 +28,18 @@ class PostgresRegister:
         self._database = database
 
     async def find_client(self, client_id: str) -> KnownClient | None:
-        """The registered system of that id, if any, whatever its state, with the mandates that stand now."""
+        """The registered system of that id, if any, whatever its state, with the mandates that stand now.
+
+        For an unknown id another system's row comes back and is read as well, so that both cost the same time.
+        """
         rows = await self._fetch("known_client", client_id)
         if not rows:
             return None
         row = rows[0]
         rows_of_keys = zip(row["jwks"], row["kids"], row["algorithms"], strict=True)
         keys = tuple(key for jwk, kid, algorithm in rows_of_keys for key in _key(jwk, kid=kid, algorithm=algorithm))
-        return KnownClient(
-            id=client_id,
+        known = KnownClient(
+            id=row["client"],
             organisation=row["organisation"],
             keys=keys,
             state=ClientState(row["state"]),
@@ -46,6 +49,7 @@ class PostgresRegister:
             nonce_required=row["nonce_required"],
             certificate_bound=row["certificate_bound"],
         )
+        return known if known.id == client_id else None
 
     async def mandate_stands(self, client_id: str, organisation: str, version: int, token_digest: bytes) -> bool:
         """Whether a token given under that version still holds and was not revoked; asked anew, nothing is written."""

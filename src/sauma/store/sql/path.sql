@@ -18,7 +18,8 @@ select api.add_partitions()
 -- name: forget_expired
 select api.forget_expired()
 -- name: known_client
-select organisation, state, nonce_required, certificate_bound, jwks_uri, kids, algorithms, jwks, mandates, providers
+select client, organisation, state, nonce_required, certificate_bound, jwks_uri, kids, algorithms, jwks, mandates,
+       providers
   from api.known_client($1)
 -- name: mandate_stands
 select api.mandate_stands($1, $2, $3, $4)
