@@ -602,7 +602,7 @@ def test_what_waits_is_listed_alone(desk: Desk) -> None:
     assert {line.split()[0] for line in lines} == {"proposal"}
     [mine] = [line for line in lines if act["proposal"] in line]
     assert act["kids"][0] in mine
-    assert "kty" not in mine
+    assert "kty" not in mine.replace(act["kids"][0], "")  # a thumbprint may hold any letters
     assert list(json.loads(desk.run("list --waiting --json").out)) == ["proposals"]
     desk.done(f"approve {act['proposal']}", by=2)
     assert act["proposal"] not in desk.run("list --waiting").out
